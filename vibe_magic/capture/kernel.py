@@ -6,10 +6,14 @@ records precisely the messages that the front ends get, in their order, includin
 from file descriptors (``os.write``, child processes), which the streams' own threads turn into
 messages. The hooks of the display publisher and of the display hook are thread-local and see only
 what their own thread publishes.
+
+Forked children hand their messages, ready to be sent, to the kernel's IOPub thread; these are
+heard there.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -23,6 +27,8 @@ __all__ = ["KernelTap"]
 
 DRAIN_LIMIT_S = 0.5
 """How long to wait for text that is on its way through a pipe."""
+QUIET_S = 0.03
+"""Forked children have delivered when nothing came from them for this long."""
 
 
 class KernelTap:
@@ -42,6 +48,9 @@ class KernelTap:
         self._patches = Patches()
         self._listening = False
         self._parent: str | None = None
+        self._sending = threading.local()
+        self._forks = 0
+        self._heard_s = 0.0
         self._streams = tuple(
             stream for stream in (sys.stdout, sys.stderr) if hasattr(stream, "pub_thread")
         )
@@ -55,6 +64,10 @@ class KernelTap:
                 stream.flush()
         for session in self._sessions():
             self._patches.put(session, "send", self._send)
+        self._forks = _forks()
+        publisher = getattr(self._shell.kernel, "iopub_thread", None)
+        if publisher is not None:
+            self._patches.put(publisher, "send_multipart", self._forward)
         self._patches.put(self._shell.displayhook, "update_user_ns", self._update_user_ns)
         self._listening = True
 
@@ -64,6 +77,8 @@ class KernelTap:
             _drain(stream)
         for stream in self._streams:
             stream.flush()
+        if _forks() != self._forks:
+            self._await_children()
         self._listening = False
         self._patches.undo()
         return settled(self._transcript.outputs())
@@ -76,12 +91,33 @@ class KernelTap:
 
     def _send(self, send: Callable[..., Any]) -> Callable[..., Any]:
         def send_and_note(*args: Any, **kwargs: Any) -> Any:
-            message = send(*args, **kwargs)
+            self._sending.now = True
+            try:
+                message = send(*args, **kwargs)
+            finally:
+                self._sending.now = False
             if self._listening and isinstance(message, dict):
                 self._note(message)
             return message
 
         return send_and_note
+
+    def _forward(self, forward: Callable[..., Any]) -> Callable[..., Any]:
+        def forward_and_note(frames: Any, *args: Any, **kwargs: Any) -> Any:
+            if self._listening and not getattr(self._sending, "now", False):
+                self._heard_s = time.monotonic()
+                self._note(_unpacked(self._shell.kernel.session, frames))
+            return forward(frames, *args, **kwargs)
+
+        return forward_and_note
+
+    def _await_children(self) -> None:
+        """Wait until forked children have delivered; they do so through a socket of their own."""
+        start_s = time.monotonic()
+        while (now_s := time.monotonic()) - start_s < DRAIN_LIMIT_S:
+            if now_s - max(start_s, self._heard_s) > QUIET_S:
+                return
+            time.sleep(QUIET_S / 10)
 
     def _note(self, message: dict[str, Any]) -> None:
         """Write down a message if it belongs to the request that is being recorded."""
@@ -97,6 +133,30 @@ class KernelTap:
                 self._transcript.results.append(result)
 
         return update_and_note
+
+
+def _unpacked(session: Any, frames: list[bytes]) -> dict[str, Any]:
+    """Read a message from its frames: identities, delimiter, signature, four dicts, buffers."""
+    at = frames.index(b"<IDS|MSG>")
+    header, parent, metadata, content = (session.unpack(part) for part in frames[at + 2 : at + 6])
+    return {
+        "header": header,
+        "parent_header": parent,
+        "metadata": metadata,
+        "content": content,
+    }
+
+
+_fork_count: list[int] = []
+
+
+def _forks() -> int:
+    """Return how often this process has forked since the first call."""
+    if not _fork_count:
+        _fork_count.append(0)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_parent=lambda: _fork_count.append(0))
+    return len(_fork_count)
 
 
 def _message_id(publisher: Any) -> str | None:
