@@ -1,7 +1,7 @@
 """Settings, durations and sizes, resolved once into one frozen value.
 
 Later sources win over earlier ones: defaults, ``[tool.vibe_magic]`` in pyproject.toml, the IPython
-profile, ``VIBE_MAGIC_*`` in the environment, ``%config VibeMagic``, the options of a command. Nothing
+profile, ``VIBE_MAGIC_*`` in the environment, ``%config VibeMagic``, options of a command. Nothing
 here reads ``os.environ`` or the working directory: both are arguments.
 """
 
@@ -185,8 +185,8 @@ def parse_size(text: str | int) -> int:
         raise ConfigError(f"{text!r} is not a size", fix="write 500MB, 10GB, 2GiB or bytes")
     amount, prefix, binary = match.groups()
     step = 1024 if binary else 1000
-    power: int = " kmgtp".index(prefix.lower() or " ")
-    return round(float(amount) * step**power)
+    power = " kmgtp".index(prefix.lower() or " ")
+    return round(float(amount) * float(step) ** power)
 
 
 def format_size(nbytes: int) -> str:
