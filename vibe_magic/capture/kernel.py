@@ -181,11 +181,11 @@ def _note_clear(transcript: Transcript, content: dict[str, Any]) -> None:
     transcript.clear(content["wait"])
 
 
-def _note_comm(transcript: Transcript, content: dict[str, Any]) -> None:
+def _note_comm(transcript: Transcript, _content: dict[str, Any]) -> None:
     transcript.widgets = True
 
 
-def _note_error(transcript: Transcript, content: dict[str, Any]) -> None:
+def _note_error(transcript: Transcript, _content: dict[str, Any]) -> None:
     transcript.error = True
 
 

@@ -26,7 +26,7 @@ class Recorder:
     widgets : bool
         The cell showed a live widget or used a comm; its outputs cannot be replayed.
     error : bool
-        The cell showed a traceback (also one from formatting a value, with which a cell "succeeds").
+        The cell showed a traceback (also one from formatting a value, which fails no cell).
     gaps : tuple of str
         Why the record may lack something; empty as a rule.
     results : tuple of object
