@@ -1,0 +1,277 @@
+"""One audit hook for the process: what Python code opens, starts and connects to.
+
+An audit hook cannot be removed, so there is one, installed when first needed, that does nothing
+while nobody listens. It is called for every thread, before the event takes place, and an exception
+in it would stop what the cell does; so it only notes, and keeps its own faults as data.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any, Final
+
+__all__ = ["Log", "listen", "muted", "unlisten"]
+
+READ: Final = "read"
+CREATE: Final = "create"
+TRUNCATE: Final = "truncate"
+MODIFY: Final = "modify"
+APPEND: Final = "append"
+REMOVE: Final = "remove"
+
+
+@dataclass
+class Log:
+    """What was seen while listening, in order.
+
+    Attributes
+    ----------
+    touches : list of (str, str)
+        What happened to which file, as absolute paths.
+    listed, globs : dict
+        Directories that were scanned; patterns that were expanded. Keys in order.
+    folders : dict
+        Directories that were made.
+    programs : list of str
+        Programs that were started, other than by an import.
+    network, stdin : bool
+        A connection was opened or a name looked up; standard input was read.
+    faults : list of str
+        Errors of the hook itself, which must not disturb the cell.
+    """
+
+    touches: list[tuple[str, str]] = field(default_factory=list)
+    listed: dict[str, None] = field(default_factory=dict)
+    globs: dict[str, None] = field(default_factory=dict)
+    folders: dict[str, None] = field(default_factory=dict)
+    programs: list[str] = field(default_factory=list)
+    network: bool = False
+    stdin: bool = False
+    faults: list[str] = field(default_factory=list)
+
+
+_logs: tuple[Log, ...] = ()
+_lock = threading.Lock()
+_thread = threading.local()
+_installed = False
+
+
+def listen(log: Log) -> None:
+    """Write events to `log` from now on."""
+    global _logs, _installed
+    with _lock:
+        if not _installed:
+            sys.addaudithook(_hook)
+            _installed = True
+        _logs = (*_logs, log)
+
+
+def unlisten(log: Log) -> None:
+    """Write no more events to `log`."""
+    global _logs
+    with _lock:
+        _logs = tuple(other for other in _logs if other is not log)
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Do not note what this thread does: our own reading is no part of a cell."""
+    before = getattr(_thread, "muted", False)
+    _thread.muted = True
+    try:
+        yield
+    finally:
+        _thread.muted = before
+
+
+def _hook(event: str, args: tuple[Any, ...]) -> None:
+    """Note one event. Called by the interpreter for all events of all threads."""
+    if not _logs:
+        return
+    note = _NOTES.get(event)
+    if note is None or getattr(_thread, "muted", False):
+        return
+    for log in _logs:
+        try:
+            note(log, *args)
+        except Exception as error:  # noqa: BLE001 - must not reach the code that is observed
+            log.faults.append(f"{event}: {error!r}")
+
+
+def _absolute(path: Any) -> str | None:
+    """Return a path made absolute now, before the directory changes; None if there is none."""
+    if isinstance(path, int):
+        try:
+            return os.readlink(f"/proc/self/fd/{path}")
+        except OSError:
+            return None
+    return os.path.abspath(os.fsdecode(path)) if path is not None else os.getcwd()
+
+
+def _opened(log: Log, path: Any, _mode: str | None, flags: int) -> None:
+    if isinstance(path, int):
+        return  # a descriptor: noted when it was opened
+    name = _absolute(path)
+    if name is None:
+        return
+    for action in _actions(name, flags):
+        log.touches.append((action, name))
+
+
+def _actions(path: str, flags: int) -> tuple[str, ...]:
+    """Return what opening a file with these flags does to its content."""
+    access = flags & (os.O_RDONLY | os.O_WRONLY | os.O_RDWR)
+    if access == os.O_RDONLY:
+        return (READ,)
+    if not os.path.lexists(path):
+        return (CREATE,) if flags & os.O_CREAT else (READ,)
+    if flags & os.O_TRUNC:
+        return (TRUNCATE,)
+    if flags & os.O_APPEND:
+        return (APPEND,)
+    return (READ, MODIFY) if access == os.O_RDWR else (MODIFY,)
+
+
+def _connected(log: Log, database: Any) -> None:
+    """Note an SQLite file, which is read and perhaps changed."""
+    name = os.fsdecode(database)
+    if name.startswith("file:"):
+        name = name[5:].split("?", 1)[0]
+    if name in {"", ":memory:"} or name.startswith(":memory:"):
+        return
+    path = os.path.abspath(name)
+    actions = (READ, MODIFY) if os.path.exists(path) else (CREATE,)
+    log.touches.extend((action, path) for action in actions)
+
+
+def _removed(log: Log, path: Any, *_: Any) -> None:
+    name = _absolute(path)
+    if name is not None:
+        log.touches.append((REMOVE, name))
+
+
+def _renamed(log: Log, source: Any, target: Any, *_: Any) -> None:
+    before, after = _absolute(source), _absolute(target)
+    if before is None or after is None:
+        return
+    log.touches.append((READ, before))
+    log.touches.append((REMOVE, before))
+    log.touches.append((TRUNCATE if os.path.lexists(after) else CREATE, after))
+
+
+def _linked(log: Log, _source: Any, target: Any, *_: Any) -> None:
+    after = _absolute(target)
+    if after is not None:
+        log.touches.append((CREATE, after))
+
+
+def _modified(log: Log, path: Any, *_: Any) -> None:
+    name = _absolute(path)
+    if name is not None:
+        log.touches.append((MODIFY, name))
+
+
+def _made(log: Log, path: Any, *_: Any) -> None:
+    name = _absolute(path)
+    if name is not None and not os.path.isdir(name):
+        log.folders[name] = None
+
+
+def _scanned(log: Log, path: Any = None) -> None:
+    if sys._getframe(2).f_code.co_filename == glob.__file__:
+        return  # the pattern is noted instead of all directories it passes
+    name = _absolute(path)
+    if name is not None:
+        log.listed[name] = None
+
+
+def _globbed(log: Log, pattern: Any, _recursive: bool, root: Any, directory: int | None) -> None:
+    start = _absolute(directory) if root is None and directory is not None else _absolute(root)
+    log.globs[os.path.normpath(os.path.join(start or "", os.fsdecode(pattern)))] = None
+
+
+def _started(log: Log, program: Any, *_: Any) -> None:
+    if isinstance(program, list | tuple):
+        program = program[0] if program else ""
+    name = os.path.basename(os.fsdecode(program).split(" ", 1)[0]) if program else "shell"
+    if not _is_library_query(name):
+        log.programs.append(name)
+
+
+def _forked(log: Log, *_: Any) -> None:
+    log.programs.append("fork")
+
+
+def _popen(log: Log, program: Any, args: Any, *_: Any) -> None:
+    _started(log, program if program is not None else args)
+
+
+def _is_library_query(program: str) -> bool:
+    """Tell a question that a library asks about the machine from work that a cell has done.
+
+    Libraries look for cores, fonts and compilers by running small programs, mostly on import.
+    """
+    frame: FrameType | None = sys._getframe(3)
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        frame = frame.f_back
+    return program in _QUERIES
+
+
+def _networked(log: Log, *_: Any) -> None:
+    log.network = True
+
+
+def _socket(log: Log, _socket: Any, address: Any) -> None:
+    log.network |= isinstance(address, tuple)  # not a Unix socket
+
+
+def _asked(log: Log, *_: Any) -> None:
+    log.stdin = True
+
+
+_QUERIES = frozenset(
+    {"fc-list", "getconf", "ldconfig", "ldconfig.real", "lscpu", "nproc", "sysctl", "uname"}
+)
+
+_NOTES: dict[str, Callable[..., None]] = {
+    "open": _opened,
+    "sqlite3.connect": _connected,
+    "os.remove": _removed,
+    "os.rmdir": _removed,
+    "shutil.rmtree": _removed,
+    "os.rename": _renamed,
+    "os.link": _linked,
+    "os.symlink": _linked,
+    "os.truncate": _modified,
+    "os.chmod": _modified,
+    "os.utime": _modified,
+    "os.mkdir": _made,
+    "os.listdir": _scanned,
+    "os.scandir": _scanned,
+    "glob.glob/2": _globbed,
+    "subprocess.Popen": _popen,
+    "os.system": _started,
+    "os.exec": _started,
+    "os.posix_spawn": _started,
+    "os.spawn": lambda log, _mode, path, *rest: _started(log, path, *rest),
+    "os.startfile": _started,
+    "os.fork": _forked,
+    "os.forkpty": _forked,
+    "pty.spawn": _started,
+    "socket.connect": _socket,
+    "socket.sendto": _socket,
+    "socket.getaddrinfo": _networked,
+    "socket.gethostbyname": _networked,
+    "urllib.Request": _networked,
+    "http.client.connect": _networked,
+    "builtins.input": _asked,
+}

@@ -1,0 +1,311 @@
+"""Watch one cell run: which files it read and wrote, and what else it reached for."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+from . import audit, native
+from .files import Files, FileState
+from .paths import Scope, resolve
+
+__all__ = ["Observed", "Watch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What a run was seen to touch. Files are named as `Scope.name` says.
+
+    Parameters
+    ----------
+    read : dict of str to FileState
+        Files, listings and patterns that the run depended on, those that its source names included.
+    written : dict of str to FileState
+        What it left behind: files, new folders, and the absence of files that it removed.
+    appended : frozenset of str
+        Those of `written` to which it only appended.
+    updated : frozenset of str
+        Those of `written` whose former content mattered: read first, or changed in part.
+    programs : tuple of str
+        Programs it started.
+    network, stdin : bool
+        It used the network; it asked for input.
+    threads : tuple of str
+        Threads and asyncio tasks that it started and that go on.
+    gaps : tuple of str
+        Why something may have been missed.
+    """
+
+    read: Mapping[str, FileState] = field(default_factory=dict)
+    written: Mapping[str, FileState] = field(default_factory=dict)
+    appended: frozenset[str] = frozenset()
+    updated: frozenset[str] = frozenset()
+    programs: tuple[str, ...] = ()
+    network: bool = False
+    stdin: bool = False
+    threads: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Fate:
+    """What happened to one file during a run."""
+
+    read_first: bool = False
+    written: bool = False
+    created: bool = False
+    appended_only: bool = True
+    partly: bool = False
+
+
+class Watch:
+    """Watches one run at a time.
+
+    Parameters
+    ----------
+    files : Files
+        Takes the states of the files.
+    skip : iterable of str, optional
+        Directories that never count, such as the cache.
+    see_native : bool, optional
+        Whether to watch the base directory for files opened without Python's knowledge. inotify
+        does not tell processes apart: leave it off where others work in the directory meanwhile.
+    """
+
+    def __init__(self, files: Files, skip: Iterable[str] = (), *, see_native: bool = True) -> None:
+        self._files = files
+        self._skip = tuple(skip)
+        self._scope = Scope(files.base, self._skip)
+        self._inotify = native.Inotify() if see_native else None
+        if self._inotify is not None:
+            with audit.muted():
+                self._inotify.watch_tree(files.base, self._skip)
+        self._named: Mapping[str, str] = {}
+        self._log: audit.Log | None = None
+        self._threads: frozenset[int] = frozenset()
+        self._tasks: frozenset[int] = frozenset()
+
+    def start(self, named: Mapping[str, str] | None = None) -> None:
+        """Begin; what happened before does not count.
+
+        Parameters
+        ----------
+        named : dict of str to str, optional
+            What `named_files` found in the source; counts as read unless the run writes it first.
+        """
+        if self._log is not None:
+            audit.unlisten(self._log)
+        self._named = dict(named or {})
+        self._threads = frozenset(map(id, threading.enumerate()))
+        self._tasks = frozenset(map(id, _tasks()))
+        if self._inotify is not None:
+            for name in self._named:
+                self._inotify.watch(os.path.dirname(os.path.realpath(self._path(name))))
+            self._inotify.drain()
+        self._log = audit.Log()
+        audit.listen(self._log)
+
+    def stop(self) -> Observed:
+        """End, and return what was seen since `start`; empty if never begun."""
+        log, self._log = self._log, None
+        if log is None:
+            return Observed()
+        audit.unlisten(log)
+        events = self._inotify.drain() if self._inotify is not None else []
+        fates = self._fates(log, events)
+        written = self._written(log, fates)
+        return Observed(
+            read=self._read(log, fates, events),
+            written=written,
+            appended=frozenset(
+                name
+                for path, fate in fates.items()
+                if fate.appended_only and (name := self._scope.name(path)) in written
+            ),
+            updated=frozenset(
+                name
+                for path, fate in fates.items()
+                if (fate.read_first or fate.partly) and (name := self._scope.name(path)) in written
+            ),
+            programs=tuple(dict.fromkeys(log.programs)),
+            network=log.network,
+            stdin=log.stdin,
+            threads=self._left(),
+            gaps=self._gaps(log),
+        )
+
+    def close(self) -> None:
+        """Release the directories watched."""
+        if self._inotify is not None:
+            self._inotify.close()
+
+    def _path(self, name: str) -> str:
+        return resolve(name, self._files.base)
+
+    def _fates(self, log: audit.Log, events: list[native.Event]) -> dict[str, _Fate]:
+        """Put together what both sources tell about each file."""
+        fates: dict[str, _Fate] = {}
+        for action, path in log.touches:
+            if self._counts(path):
+                _tell(fates.setdefault(path, _Fate()), action)
+        seen = {os.path.realpath(path): path for path in fates}
+        for path, masks in _by_path(events).items():
+            known = seen.get(path, path)
+            if self._counts(path) and not (path.endswith(".ipynb") and known not in fates):
+                _tell_native(fates.setdefault(known, _Fate()), masks, known not in seen.values())
+        return fates
+
+    def _counts(self, path: str) -> bool:
+        return self._scope.counts(path) and path not in _module_files(path)
+
+    def _written(self, log: audit.Log, fates: dict[str, _Fate]) -> dict[str, FileState]:
+        written = {}
+        for path, fate in fates.items():
+            if not fate.written:
+                continue
+            state = self._files.state(self._scope.name(path), "folder")
+            if not (fate.created and state.kind == "absent"):
+                written[self._scope.name(path)] = state
+        for path in log.folders:
+            if self._scope.counts(path) and os.path.isdir(path):
+                written[self._scope.name(path)] = self._files.state(path, "folder")
+        return written
+
+    def _read(
+        self, log: audit.Log, fates: dict[str, _Fate], events: list[native.Event]
+    ) -> dict[str, FileState]:
+        outputs = {self._scope.name(path) for path, fate in fates.items() if fate.written}
+        kinds = {self._scope.name(path): "" for path, fate in fates.items() if fate.read_first}
+        kinds |= {self._scope.name(path): "" for path in self._listed(log, fates, events)}
+        kinds |= {self._scope.name(p): "glob" for p in log.globs if self._scope.counts(p)}
+        for name, kind in self._named.items():
+            path = self._path(name)
+            if self._scope.counts(path):
+                kinds.setdefault(self._scope.name(path), kind)
+        return {
+            name: self._files.state(name, kind)
+            for name, kind in kinds.items()
+            if name not in outputs
+        }
+
+    def _listed(
+        self, log: audit.Log, fates: dict[str, _Fate], events: list[native.Event]
+    ) -> list[str]:
+        """Return the directories whose names the run saw.
+
+        Front ends and file browsers open directories all the time; so an opened directory counts
+        only if the run read a file in it that Python does not know of, as data set readers do.
+        """
+        listed = [path for path in log.listed if self._scope.counts(path)]
+        opened = {path for action, path in log.touches}
+        around = {os.path.dirname(p) for p, f in fates.items() if f.read_first and p not in opened}
+        listing = native.IS_DIRECTORY | native.OPEN
+        seen = {event.path.rstrip(os.sep) for event in events if event.mask & listing == listing}
+        return listed + sorted((seen & around) - set(listed))
+
+    def _left(self) -> tuple[str, ...]:
+        threads = [
+            thread.name
+            for thread in threading.enumerate()
+            if id(thread) not in self._threads and not _is_plumbing(thread)
+        ]
+        tasks = [
+            task.get_name()
+            for task in _tasks()
+            if id(task) not in self._tasks and not _is_kernel_task(task)
+        ]
+        return (*threads, *tasks)
+
+    def _gaps(self, log: audit.Log) -> tuple[str, ...]:
+        if self._inotify is not None and not self._inotify.complete:
+            return (*log.faults, "not all directories could be watched")
+        return tuple(log.faults)
+
+
+def _tell(fate: _Fate, action: str) -> None:
+    """Add what Python did to a file."""
+    if action == audit.READ:
+        fate.read_first |= not fate.written
+        return
+    if not fate.written:
+        fate.created = action == audit.CREATE
+        fate.partly = action == audit.MODIFY
+    fate.appended_only &= action == audit.APPEND
+    fate.written = True
+
+
+def _tell_native(fate: _Fate, masks: list[int], alone: bool) -> None:
+    """Add what the system saw happen to a file; `alone` if Python knows nothing of it."""
+    changes = native.MODIFY | native.CREATE | native.MOVED_TO | native.MOVED_FROM | native.DELETE
+    reads = native.ACCESS | native.CLOSE_NOWRITE
+    first = next((mask for mask in masks if mask & (changes | reads)), 0)
+    changed = any(mask & changes for mask in masks)
+    only_opened = not first and not any(mask & native.CLOSE_WRITE for mask in masks)
+    fate.read_first |= bool(first & reads) or (alone and only_opened)
+    if changed and not fate.written:
+        fate.created = bool(first & (native.CREATE | native.MOVED_TO))
+        fate.appended_only = False
+    fate.written |= changed
+
+
+def _by_path(events: list[native.Event]) -> dict[str, list[int]]:
+    """Return the masks of the events about files, by path and in order."""
+    found: dict[str, list[int]] = {}
+    for event in events:
+        if not event.mask & native.IS_DIRECTORY and not event.path.endswith(os.sep):
+            found.setdefault(event.path, []).append(event.mask)
+    return found
+
+
+def _module_files(path: str) -> frozenset[str]:
+    """Return the sources of loaded modules, if the path could be one of them."""
+    if not path.endswith((".py", ".pyc", ".so", ".pyd")):
+        return frozenset()
+    modules = list(sys.modules.values())
+    return frozenset(str(getattr(module, "__file__", None)) for module in modules)
+
+
+def _tasks() -> list[asyncio.Task[Any]]:
+    """Return the tasks of the loop that runs in this thread, if one does."""
+    try:
+        return [task for task in asyncio.all_tasks() if not task.done()]
+    except RuntimeError:
+        return []
+
+
+def _is_kernel_task(task: asyncio.Task[Any]) -> bool:
+    """Tell the tasks of the kernel and of its event loop from those of a cell."""
+    code = getattr(task.get_coro(), "cr_code", None)
+    path = getattr(code, "co_filename", "")
+    return any(f"{os.sep}{name}{os.sep}" in path for name in ("ipykernel", "tornado", "zmq"))
+
+
+def _is_plumbing(thread: threading.Thread) -> bool:
+    """Tell threads that a library keeps for itself from those that do a cell's work.
+
+    These are the debugger's, the progress bars' monitor, and workers of a pool that wait for work.
+    """
+    if getattr(thread, "pydev_do_not_trace", False) or type(thread).__module__.startswith("tqdm"):
+        return True
+    frame = sys._current_frames().get(thread.ident or 0)
+    while frame is not None and _is_waiting(frame):
+        frame = frame.f_back
+    path = frame.f_code.co_filename if frame is not None else ""
+    return any(part in path for part in _POOLS)
+
+
+def _is_waiting(frame: FrameType) -> bool:
+    return frame.f_code.co_filename in {threading.__file__, _QUEUE_FILE}
+
+
+_QUEUE_FILE = os.path.join(os.path.dirname(threading.__file__), "queue.py")
+_POOLS = tuple(
+    os.path.join("", *parts, "")
+    for parts in (("concurrent", "futures"), ("multiprocessing",), ("externals", "loky"))
+)
