@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import glob
 import os
+import shutil
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, Final
 
-__all__ = ["Log", "listen", "muted", "unlisten"]
+__all__ = ["Log", "is_unchanged", "listen", "muted", "unlisten"]
 
 READ: Final = "read"
 CREATE: Final = "create"
@@ -25,6 +27,9 @@ TRUNCATE: Final = "truncate"
 MODIFY: Final = "modify"
 APPEND: Final = "append"
 REMOVE: Final = "remove"
+
+TICK_NS = 2_000_000_000
+"""Clocks of file systems are coarse: up to 2 s on FAT, a timer tick on ext4."""
 
 
 @dataclass
@@ -35,6 +40,8 @@ class Log:
     ----------
     touches : list of (str, str)
         What happened to which file, as absolute paths.
+    before : dict
+        Stamps of files just before they were opened for changing in part.
     listed, globs : dict
         Directories that were scanned; patterns that were expanded. Keys in order.
     folders : dict
@@ -45,9 +52,12 @@ class Log:
         A connection was opened or a name looked up; standard input was read.
     faults : list of str
         Errors of the hook itself, which must not disturb the cell.
+    start_ns : int
+        When listening began.
     """
 
     touches: list[tuple[str, str]] = field(default_factory=list)
+    before: dict[str, tuple[int, ...]] = field(default_factory=dict)
     listed: dict[str, None] = field(default_factory=dict)
     globs: dict[str, None] = field(default_factory=dict)
     folders: dict[str, None] = field(default_factory=dict)
@@ -55,6 +65,7 @@ class Log:
     network: bool = False
     stdin: bool = False
     faults: list[str] = field(default_factory=list)
+    start_ns: int = field(default_factory=time.time_ns)
 
 
 _logs: tuple[Log, ...] = ()
@@ -105,24 +116,60 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
             log.faults.append(f"{event}: {error!r}")
 
 
-def _absolute(path: Any) -> str | None:
-    """Return a path made absolute now, before the directory changes; None if there is none."""
+def _absolute(path: Any, directory: int = -1) -> str | None:
+    """Return a path made absolute now, before the directory changes; None if that is impossible.
+
+    `directory` is the descriptor that a relative path refers to, -1 for the current directory.
+    """
     if isinstance(path, int):
         try:
             return os.readlink(f"/proc/self/fd/{path}")
         except OSError:
             return None
-    return os.path.abspath(os.fsdecode(path)) if path is not None else os.getcwd()
+    name = os.fsdecode(path) if path is not None else ""
+    if directory in {-1, None} or os.path.isabs(name):
+        return os.path.abspath(name)
+    start = _absolute(directory)
+    return None if start is None else os.path.normpath(os.path.join(start, name))
 
 
 def _opened(log: Log, path: Any, _mode: str | None, flags: int) -> None:
     if isinstance(path, int):
         return  # a descriptor: noted when it was opened
+    if _mode is None and sys._getframe(2).f_code.co_filename == shutil.__file__:
+        return  # removing a tree: relative to a descriptor that the event does not tell
     name = _absolute(path)
-    if name is None:
-        return
+    if name is None or os.path.isdir(name):
+        return  # a directory has no content; temporary files are opened through theirs
     for action in _actions(name, flags):
-        log.touches.append((action, name))
+        _touch(log, action, name)
+
+
+def _touch(log: Log, action: str, path: str | None) -> None:
+    """Note what is about to happen to a file, and what it was before a change in part."""
+    if path is None:
+        return
+    if action in {MODIFY, APPEND}:
+        log.before.setdefault(path, _stamp(path))
+    log.touches.append((action, path))
+
+
+def _stamp(path: str) -> tuple[int, ...]:
+    """Return what changes in the stat of a file when the file changes."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ()
+    return (status.st_mtime_ns, status.st_size, status.st_ctime_ns, status.st_ino)
+
+
+def is_unchanged(log: Log, path: str) -> bool:
+    """Tell whether a file that was opened for changing in part is certainly as it was.
+
+    A file that had just been changed before may have changed again within the same clock tick.
+    """
+    before = log.before.get(path)
+    return bool(before) and before == _stamp(path) and log.start_ns - before[0] > TICK_NS
 
 
 def _actions(path: str, flags: int) -> tuple[str, ...]:
@@ -148,38 +195,35 @@ def _connected(log: Log, database: Any) -> None:
         return
     path = os.path.abspath(name)
     actions = (READ, MODIFY) if os.path.exists(path) else (CREATE,)
-    log.touches.extend((action, path) for action in actions)
+    for action in actions:
+        _touch(log, action, path)
 
 
-def _removed(log: Log, path: Any, *_: Any) -> None:
-    name = _absolute(path)
-    if name is not None:
-        log.touches.append((REMOVE, name))
+def _removed(log: Log, path: Any, directory: int = -1, *_: Any) -> None:
+    _touch(log, REMOVE, _absolute(path, directory))
 
 
-def _renamed(log: Log, source: Any, target: Any, *_: Any) -> None:
-    before, after = _absolute(source), _absolute(target)
+def _renamed(
+    log: Log, source: Any, target: Any, source_directory: int = -1, directory: int = -1
+) -> None:
+    before, after = _absolute(source, source_directory), _absolute(target, directory)
     if before is None or after is None:
         return
-    log.touches.append((READ, before))
-    log.touches.append((REMOVE, before))
-    log.touches.append((TRUNCATE if os.path.lexists(after) else CREATE, after))
+    _touch(log, READ, before)
+    _touch(log, REMOVE, before)
+    _touch(log, TRUNCATE if os.path.lexists(after) else CREATE, after)
 
 
-def _linked(log: Log, _source: Any, target: Any, *_: Any) -> None:
-    after = _absolute(target)
-    if after is not None:
-        log.touches.append((CREATE, after))
+def _linked(log: Log, _source: Any, target: Any, *directories: int) -> None:
+    _touch(log, CREATE, _absolute(target, *directories[-1:]))
 
 
 def _modified(log: Log, path: Any, *_: Any) -> None:
-    name = _absolute(path)
-    if name is not None:
-        log.touches.append((MODIFY, name))
+    _touch(log, MODIFY, _absolute(path))
 
 
-def _made(log: Log, path: Any, *_: Any) -> None:
-    name = _absolute(path)
+def _made(log: Log, path: Any, _mode: int = 0, directory: int = -1) -> None:
+    name = _absolute(path, directory)
     if name is not None and not os.path.isdir(name):
         log.folders[name] = None
 
@@ -193,8 +237,9 @@ def _scanned(log: Log, path: Any = None) -> None:
 
 
 def _globbed(log: Log, pattern: Any, _recursive: bool, root: Any, directory: int | None) -> None:
-    start = _absolute(directory) if root is None and directory is not None else _absolute(root)
-    log.globs[os.path.normpath(os.path.join(start or "", os.fsdecode(pattern)))] = None
+    start = _absolute(root, -1 if directory is None else directory)
+    if start is not None:
+        log.globs[os.path.normpath(os.path.join(start, os.fsdecode(pattern)))] = None
 
 
 def _started(log: Log, program: Any, *_: Any) -> None:

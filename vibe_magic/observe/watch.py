@@ -62,6 +62,7 @@ class _Fate:
     created: bool = False
     appended_only: bool = True
     partly: bool = False
+    in_part: bool = True  # nothing but appending to it and changing parts of it
 
 
 class Watch:
@@ -154,12 +155,22 @@ class Watch:
         for action, path in log.touches:
             if self._counts(path):
                 _tell(fates.setdefault(path, _Fate()), action)
+        native_changes = {e.path for e in events if e.mask & native.CHANGES}
+        for path, fate in fates.items():
+            if fate.in_part and self._is_unchanged(log, path, native_changes):
+                fate.written, fate.read_first = False, True
         seen = {os.path.realpath(path): path for path in fates}
         for path, masks in _by_path(events).items():
             known = seen.get(path, path)
             if self._counts(path) and not (path.endswith(".ipynb") and known not in fates):
                 _tell_native(fates.setdefault(known, _Fate()), masks, known not in seen.values())
         return fates
+
+    def _is_unchanged(self, log: audit.Log, path: str, native_changes: set[str]) -> bool:
+        """Tell whether a file opened for changing in part was only read."""
+        if self._inotify is not None and self._inotify.covers(path):
+            return os.path.realpath(path) not in native_changes
+        return audit.is_unchanged(log, path)
 
     def _counts(self, path: str) -> bool:
         return self._scope.counts(path) and path not in _module_files(path)
@@ -170,7 +181,7 @@ class Watch:
             if not fate.written:
                 continue
             state = self._files.state(self._scope.name(path), "folder")
-            if not (fate.created and state.kind == "absent"):
+            if state.kind != "absent" or not (fate.created or _is_below(path, log.folders)):
                 written[self._scope.name(path)] = state
         for path in log.folders:
             if self._scope.counts(path) and os.path.isdir(path):
@@ -237,12 +248,13 @@ def _tell(fate: _Fate, action: str) -> None:
         fate.created = action == audit.CREATE
         fate.partly = action == audit.MODIFY
     fate.appended_only &= action == audit.APPEND
+    fate.in_part &= action in {audit.APPEND, audit.MODIFY}
     fate.written = True
 
 
 def _tell_native(fate: _Fate, masks: list[int], alone: bool) -> None:
     """Add what the system saw happen to a file; `alone` if Python knows nothing of it."""
-    changes = native.MODIFY | native.CREATE | native.MOVED_TO | native.MOVED_FROM | native.DELETE
+    changes = native.CHANGES
     reads = native.ACCESS | native.CLOSE_NOWRITE
     first = next((mask for mask in masks if mask & (changes | reads)), 0)
     changed = any(mask & changes for mask in masks)
@@ -252,6 +264,11 @@ def _tell_native(fate: _Fate, masks: list[int], alone: bool) -> None:
         fate.created = bool(first & (native.CREATE | native.MOVED_TO))
         fate.appended_only = False
     fate.written |= changed
+
+
+def _is_below(path: str, folders: Iterable[str]) -> bool:
+    """Tell whether a path is one of some directories or in one of them."""
+    return any(path == folder or path.startswith(folder + os.sep) for folder in folders)
 
 
 def _by_path(events: list[native.Event]) -> dict[str, list[int]]:

@@ -16,7 +16,10 @@ import sys
 print("one"); display("two"); print("three", file=sys.stderr); display("four"); print("five")
 print("six", file=sys.stderr)
 """,
-    "html": "from IPython.display import HTML\ndisplay(HTML('<b>ü</b>'), metadata={'text/html': {'isolated': True}})",
+    "html": """
+from IPython.display import HTML
+display(HTML("<b>ü</b>"), metadata={"text/html": {"isolated": True}})
+""",
     "several formats": """
 class Both:
     def _repr_html_(self): return "<i>x</i>", {"width": 3}

@@ -218,7 +218,7 @@ def test_recorders_may_end_in_any_order(shell: InteractiveShell) -> None:
 
 
 def test_nothing_is_left_behind(shell: InteractiveShell) -> None:
-    print("")
+    print()
     objects = (sys.stdout, sys.stderr, shell.display_pub, shell.displayhook, shell)
     shell.run_cell("1")
     before = [set(vars(thing)) for thing in objects]
