@@ -1,0 +1,204 @@
+"""What a run changed, whether that can come back, and its bytes if so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from vibe_magic.cell import Facts
+from vibe_magic.errors import Undigestible, Unpicklable
+from vibe_magic.identity import Identity, digest, explore, parts
+from vibe_magic.observe import Observed
+from vibe_magic.payload import Context, Packed, pack
+
+from .groups import grouped, sharing
+from .job import RESULT, STATE, Blocker, Job
+from .namespace import NameChanges
+
+__all__ = ["GENERATORS", "Effects", "blockers_of", "identities", "pack_groups"]
+
+GENERATORS = frozenset({"<random>", "<numpy.random>", "<torch.random>"})
+"""Process state that counts as an input only where a cell drew from it."""
+
+
+@dataclass(frozen=True)
+class Effects:
+    """All that a run did to names, values and process state.
+
+    Parameters
+    ----------
+    values : dict of str to object
+        What must come back, by name.
+    names : NameChanges
+        Bindings.
+    mutated : frozenset of str
+        Names whose value the run changed in place.
+    foreign : tuple of str
+        Further things that it changed in place: functions, classes, modules.
+    state : dict of str to object
+        Process state that it changed.
+    drawn : frozenset of str
+        Random generators it drew from.
+    before : dict of str to object
+        Process state when it began.
+    held : dict of str to object
+        Objects of names that it may have rebound.
+    """
+
+    values: Mapping[str, Any]
+    names: NameChanges
+    mutated: frozenset[str] = frozenset()
+    foreign: tuple[str, ...] = ()
+    state: Mapping[str, Any] = field(default_factory=dict)
+    drawn: frozenset[str] = frozenset()
+    before: Mapping[str, Any] = field(default_factory=dict)
+    held: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> frozenset[str]:
+        """Every name whose binding or content is no longer what it was."""
+        return self.names.bound | self.names.deleted | self.mutated
+
+    def discounted(self, job: Job) -> frozenset[str]:
+        """Return the generators whose state did not matter: not drawn from, or never seeded."""
+        return GENERATORS - (self.drawn & job.seeded)
+
+    @classmethod
+    def of(
+        cls,
+        job: Job,
+        names: NameChanges,
+        held: Mapping[str, Any],
+        *,
+        before: Mapping[str, Any],
+        after: Mapping[str, Any],
+        results: tuple[object, ...],
+    ) -> Effects:
+        """Compare the moment before a run with the moment after it."""
+        mutated, foreign = _changed_in_place(job, names)
+        state = {ref: after.get(ref) for ref in before.keys() | after.keys()
+                 if _content(before.get(ref)) != _content(after.get(ref))}
+        kept = names.bound | (mutated - names.deleted)
+        if job.out is not None:
+            kept &= job.out | mutated
+        values = {name: job.namespace[name] for name in sorted(kept - job.cell.defines)}
+        if results:
+            values[RESULT] = results[-1] if len(results) == 1 else list(results)
+        if state:
+            values[STATE] = state
+        drawn = frozenset(state) & GENERATORS
+        return cls(values, names, mutated, foreign, state, drawn, before, held)
+
+
+def identities(names: frozenset[str], job: Job) -> Mapping[str, Identity]:
+    """Return the identities of names as a reader of them would see them; unknown ones are left out."""
+    reach = explore(Facts(reads=names), job.namespace, memo=job.memo)
+    return {name: reach.inputs[name] for name in names if name in reach.inputs}
+
+
+def blockers_of(
+    job: Job, effects: Effects, observed: Observed, widgets: bool, gaps: tuple[str, ...]
+) -> tuple[Blocker, ...]:
+    """Return every reason why a run that succeeded cannot be brought back."""
+    found = [Blocker(ref.replace(":", "."), "is changed in place by this cell")
+             for ref in effects.foreign]
+    found += [Blocker(name, "is updated in place, so running twice differs from running once")
+              for name in sorted(observed.updated)]
+    found += [Blocker(name, "goes on after the cell is done") for name in observed.threads]
+    found += [Blocker(gap, "leaves its outputs incomplete") for gap in gaps]
+    if observed.stdin:
+        found.append(Blocker("input", "is asked for"))
+    if widgets:
+        found.append(Blocker("a live widget", "cannot be shown again without its cell"))
+    return tuple(found)
+
+
+def pack_groups(
+    job: Job, effects: Effects
+) -> tuple[Mapping[str, Packed], tuple[Blocker, ...]]:
+    """Turn a run's values into bytes, those that share structure together.
+
+    Returns
+    -------
+    tuple
+        The groups by label, and what stands against storing them; one of the two is empty.
+    """
+    inputs = {
+        name: value for name, value in job.reach.values.items()
+        if name.isidentifier() and name not in effects.mutated
+    }
+    opaque = frozenset(id(value) for value in inputs.values())
+    extents = {name: parts(value, opaque) for name, value in effects.values.items()}
+    shared = _shared_with_inputs(extents, inputs)
+    if shared:
+        return {}, shared
+    context = Context(job.namespace, inputs)
+    packed: dict[str, Packed] = {}
+    try:
+        for label, names in enumerate(grouped(extents)):
+            packed[str(label)] = pack({name: effects.values[name] for name in names}, context)
+    except Unpicklable as error:
+        return {}, (_unstorable(error),)
+    return packed, ()
+
+
+def _changed_in_place(job: Job, names: NameChanges) -> tuple[frozenset[str], tuple[str, ...]]:
+    gone = names.bound | names.deleted
+    job.memo.clear()
+    after = explore(
+        job.cell.facts,
+        job.namespace,
+        ignore=job.ignore | gone,
+        memo=job.memo,
+        search_path=(str(job.base),),
+    )
+    changed = {
+        ref for ref, identity in after.inputs.items()
+        if ref in job.reach.inputs and _differs(job.reach.inputs[ref], identity)
+    }
+    changed |= {problem.name for problem in after.problems}
+    changed |= {ref for ref in gone & job.reach.values.keys() if _differs_from(job, ref)}
+    plain = {ref for ref in changed if ref in job.reach.values and ref.isidentifier()}
+    return frozenset(plain), tuple(sorted(changed - plain))
+
+
+def _differs(before: Identity, after: Identity) -> bool:
+    return bool(before.digest and after.digest) and before.digest != after.digest
+
+
+def _differs_from(job: Job, name: str) -> bool:
+    try:
+        return digest(job.reach.values[name]).hex != job.reach.inputs[name].digest
+    except Undigestible:
+        return True
+
+
+def _content(value: Any) -> str:
+    return "" if value is None else digest(value).hex
+
+
+def _shared_with_inputs(
+    extents: Mapping[str, Any], inputs: Mapping[str, Any]
+) -> tuple[Blocker, ...]:
+    if not any(extent.ids or extent.spans for extent in extents.values()):
+        return ()
+    both = {("out", name): extent for name, extent in extents.items()}
+    both |= {("in", name): parts(value) for name, value in inputs.items()}
+    named = {f"{side} {name}": extent for (side, name), extent in both.items()}
+    found = {
+        tuple(sorted(pair)) for pair in sharing(named) if pair[0].split()[0] != pair[1].split()[0]
+    }
+    return tuple(
+        Blocker(out.split(" ", 1)[1], f"shares data with {inp.split(' ', 1)[1]}, which this cell"
+                " did not create", "copy it")
+        for inp, out in sorted(found)
+    )
+
+
+def _unstorable(error: Unpicklable) -> Blocker:
+    if error.name == RESULT:
+        return Blocker("the value shown last", f"cannot be stored: {error.type_name}"
+                       f" ({error.reason})", "end the line with ;")
+    return Blocker(error.name, f"cannot be stored: {error.type_name} ({error.reason})",
+                   "keep others with --out")

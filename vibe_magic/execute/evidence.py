@@ -1,0 +1,81 @@
+"""The trace of a run: what it depended on and produced, with what a person needs to compare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vibe_magic.identity import Identity, Reach, describe, digest
+from vibe_magic.observe import Observed
+from vibe_magic.trace import UNKNOWN, Fact, Trace
+
+from .effects import Effects, identities
+from .job import Job
+
+__all__ = ["fact_of", "make_trace", "summaries"]
+
+
+def fact_of(identity: Identity, summary: Mapping[str, Any] | None = None) -> Fact:
+    """Return an identity in the form that traces keep."""
+    return Fact(identity.digest, identity.kind, identity.static, (), summary or {})
+
+
+def summaries(reach: Reach, namespace: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """Describe what a run is about to read."""
+    return {
+        ref: describe(reach.values[ref] if ref in reach.values else namespace[ref])
+        for ref, identity in reach.inputs.items()
+        if ref in reach.values or (ref in namespace and identity.kind in ("function", "class"))
+    }
+
+
+def make_trace(job: Job, effects: Effects, observed: Observed) -> Trace:
+    """Put together all that one run depended on and produced."""
+    return Trace(
+        name=job.name,
+        fingerprint=job.fingerprint,
+        source=job.cell.source,
+        inputs=_inputs(job, effects),
+        outputs=_outputs(job, effects),
+        deleted=tuple(sorted(effects.names.deleted)),
+        mutated=tuple(sorted(effects.mutated)),
+        files={path: state.to_json() for path, state in observed.read.items()},
+        written={path: state.to_json() for path, state in observed.written.items()},
+        env=dict(job.env),
+        packages=dict(job.reach.packages),
+        python=job.python,
+        params=dict(job.params),
+        unknown=_unknown(job, observed),
+    )
+
+
+def _inputs(job: Job, effects: Effects) -> dict[str, Fact]:
+    found = {
+        ref: fact_of(identity, job.summaries.get(ref))
+        for ref, identity in job.reach.inputs.items()
+    }
+    kept = effects.names.kept - found.keys()
+    found |= {name: fact_of(identity) for name, identity in identities(kept, job).items()}
+    counted = effects.before.keys() - effects.discounted(job)
+    return found | {ref: _state_fact(effects.before[ref]) for ref in counted}
+
+
+def _outputs(job: Job, effects: Effects) -> dict[str, Fact]:
+    names = (effects.names.bound | effects.mutated) - effects.names.deleted
+    known = identities(names, job)
+    facts = {
+        name: fact_of(known[name], describe(job.namespace[name])) if name in known else UNKNOWN
+        for name in names
+    }
+    return facts | {ref: _state_fact(value) for ref, value in effects.state.items()}
+
+
+def _state_fact(value: Any) -> Fact:
+    return Fact("" if value is None else digest(value).hex, "state")
+
+
+def _unknown(job: Job, observed: Observed) -> tuple[str, ...]:
+    found = [hazard.detail for hazard in job.reach.facts.hazards]
+    if observed.network:
+        found.append("the network")
+    return tuple(dict.fromkeys(found))

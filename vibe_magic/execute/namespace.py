@@ -1,0 +1,66 @@
+"""What a run did to the names of a namespace."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Bindings", "NameChanges", "user_names"]
+
+_SHELL_NAMES = frozenset(
+    "In Out _ __ ___ _i _ii _iii _ih _oh _dh exit quit get_ipython open display "
+    "__name__ __doc__ __package__ __loader__ __spec__ __builtin__ __builtins__ "
+    "__session__ _exit_code".split()
+)
+
+
+def user_names(namespace: Mapping[str, Any]) -> set[str]:
+    """Return the names that belong to the person, not to the shell and its history."""
+    return {name for name in namespace if name not in _SHELL_NAMES and not _history(name)}
+
+
+def _history(name: str) -> bool:
+    return name.startswith("_") and name.lstrip("_i").isdigit()
+
+
+@dataclass(frozen=True, slots=True)
+class NameChanges:
+    """Names bound, unbound, and left as they were although the code may bind them.
+
+    A kept name was either not bound this time or bound to the very object it had; which of the two
+    cannot be told, so its earlier value counts as an input.
+    """
+
+    bound: frozenset[str]
+    deleted: frozenset[str]
+    kept: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Bindings:
+    """The bindings of a namespace at one moment.
+
+    Objects are held, so that an address cannot be given to another one in between; except those of
+    names that the code surely binds anew, which plain Jupyter would let go as well.
+    """
+
+    held: Mapping[str, Any]
+    names: frozenset[str]
+
+    @classmethod
+    def of(cls, namespace: MutableMapping[str, Any], definite: Collection[str]) -> Bindings:
+        """Remember a namespace before code runs that surely binds the ``definite`` names."""
+        names = user_names(namespace)
+        held = {name: namespace[name] for name in names if name not in definite}
+        return cls(held, frozenset(names))
+
+    def changes(self, namespace: Mapping[str, Any], writes: Collection[str]) -> NameChanges:
+        """Compare with the namespace after a run of code that may bind ``writes``."""
+        after = user_names(namespace)
+        bound = {name for name in after if not self._same(name, namespace[name])}
+        kept = {name for name in writes if name in after and name not in bound}
+        return NameChanges(frozenset(bound), frozenset(self.names - after), frozenset(kept))
+
+    def _same(self, name: str, value: Any) -> bool:
+        return name in self.held and self.held[name] is value

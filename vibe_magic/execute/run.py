@@ -1,0 +1,108 @@
+"""One run of a cell body, watched from its start to its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from vibe_magic.capture import Output, Recorder
+from vibe_magic.observe import Observed, Watch, facets, named_files
+from vibe_magic.payload import Packed
+
+from .effects import Effects, blockers_of, pack_groups
+from .evidence import make_trace
+from .job import Job, Outcome
+from .namespace import Bindings
+
+__all__ = ["Run"]
+
+
+class Run:
+    """Watches one body run.
+
+    Parameters
+    ----------
+    job : Job
+        What runs.
+    shell : InteractiveShell
+        The shell that shows its outputs.
+    watch : Watch
+        Sees the files it touches.
+    """
+
+    def __init__(self, job: Job, shell: Any, watch: Watch) -> None:
+        self.job = job
+        self._watch = watch
+        self._recorder = Recorder(shell)
+        self._bindings = Bindings({}, frozenset())
+        self._state: Mapping[str, Any] = {}
+        self._marks: Mapping[str, Any] = {}
+        self._started_s = 0.0
+
+    def start(self) -> None:
+        """Begin; the body runs next."""
+        job = self.job
+        facts = job.cell.facts
+        self._bindings = Bindings.of(job.namespace, facts.definite - facts.reads)
+        self._state = facets.snapshot(str(job.base))
+        self._marks = facets.landmarks()
+        named = named_files(job.reach.facts.strings, str(job.base)) | dict.fromkeys(job.files, "")
+        if job.stored:
+            self._recorder.start()
+        self._watch.start(named)
+        self._started_s = time.perf_counter()
+
+    def finish(self, failed: bool) -> Outcome:
+        """End; look at what the body did.
+
+        Parameters
+        ----------
+        failed : bool
+            Whether it raised or was interrupted.
+        """
+        duration_s = time.perf_counter() - self._started_s
+        observed = self._watch.stop()
+        outputs = self._recorder.stop()
+        effects = Effects.of(
+            self.job,
+            self._bindings.changes(self.job.namespace, self.job.cell.facts.writes),
+            self._bindings.held,
+            before=self._state,
+            after=facets.snapshot(str(self.job.base), self.job.reach.facts.mentions),
+            results=self._recorder.results,
+        )
+        failed = failed or self._recorder.error
+        groups, blockers = self._judged(effects, observed, failed)
+        return Outcome(
+            trace=make_trace(self.job, effects, observed),
+            groups=groups,
+            outputs=outputs,
+            blockers=blockers,
+            duration_s=duration_s,
+            failed=failed,
+            changed=effects.changed,
+            drawn=effects.drawn,
+        )
+
+    def abandon(self) -> None:
+        """End without looking; for a run that never began or was overtaken."""
+        self._watch.stop()
+        self._recorder.stop()
+
+    def _judged(
+        self, effects: Effects, observed: Observed, failed: bool
+    ) -> tuple[Mapping[str, Packed], tuple[Any, ...]]:
+        if failed or not self.job.stored:
+            return {}, ()
+        recorder = self._recorder
+        found = blockers_of(self.job, effects, observed, recorder.widgets, recorder.gaps)
+        found += facets.irreversible(self._marks)
+        if found:
+            return {}, found
+        return pack_groups(self.job, effects)
+
+
+def shown(outputs: tuple[Output, ...]) -> bool:
+    """Tell whether anything was displayed whose formats depend on the front end."""
+    return any(output["output_type"] != "stream" for output in outputs)
