@@ -1,0 +1,22 @@
+"""Objects ↔ bytes: pickle 5 with out-of-band buffers, signed, digested, memory-mapped back."""
+
+from __future__ import annotations
+
+from vibe_magic.payload.context import Context
+from vibe_magic.payload.loader import unpack
+from vibe_magic.payload.packing import Packed, pack
+from vibe_magic.payload.sealing import Sealed, Unsealed, reseal, seal, unseal
+from vibe_magic.payload.secret import user_secret
+
+__all__ = [
+    "Context",
+    "Packed",
+    "Sealed",
+    "Unsealed",
+    "pack",
+    "reseal",
+    "seal",
+    "unpack",
+    "unseal",
+    "user_secret",
+]

@@ -1,0 +1,193 @@
+"""numpy arrays: memory out of band, views kept views.
+
+An array is stored with its own memory. A view is stored as a view only where that can be told: its
+base is stored too, or another view overlaps it, or it is not contiguous; a slice that stands alone
+takes only its part.
+"""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from vibe_magic.payload.packer import Packer
+
+_OWNED_BYTES = 1 << 20
+"""Up to this size an array gets memory of its own, so that it can be resized and pins no file."""
+
+_STRIDED_WASTE = 4
+"""A view with gaps keeps its base up to this many times its size."""
+
+
+@dataclass(slots=True)
+class Views:
+    """What one packing learnt about arrays that share memory.
+
+    The first pass cuts views out; `shared` names the bases that a second pass has to keep whole.
+    """
+
+    keep: frozenset[int] = frozenset()
+    met: set[int] = field(default_factory=set)
+    cuts: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+
+    def shared(self) -> frozenset[int]:
+        """Return the ids of bases of which a part was cut out that somebody else sees."""
+        found = {base for base, spans in self.cuts.items() if base in self.met or _overlap(spans)}
+        return frozenset(found)
+
+
+def _overlap(spans: list[tuple[int, int]]) -> bool:
+    ordered = sorted(spans)
+    return any(low < high for (_, high), (low, _) in pairwise(ordered))
+
+
+def reduce_array(packer: Packer, array: Any) -> Any:
+    """Reduce an array to its base and its place in it, or to its memory."""
+    views = packer.views
+    base = _owner(array)
+    if base is not None and _keeps(packer, base, array):
+        views.met.add(id(base))
+        return view_of, (base, array.dtype, array.shape, array.strides, *_place(base, array))
+    if base is not None:
+        views.cuts.setdefault(id(base), []).append(_span(array))
+    views.met.add(id(array))
+    return _by_memory(array) if _is_plain(array.dtype) else _by_objects(array)
+
+
+def reduce_subclass(_packer: Packer, array: Any) -> tuple[Any, ...]:
+    """Reduce a matrix, record array or memory map to a plain array of its content."""
+    import numpy as np
+
+    return as_subclass, (array.view(np.ndarray), type(array), array.dtype)
+
+
+def _owner(array: Any) -> Any:
+    """Return the plain array that holds the memory, None if it is this one or no plain array."""
+    found, base = None, array.base
+    while type(base) is type(array):
+        found, base = base, base.base
+    return found
+
+
+def _keeps(packer: Packer, base: Any, array: Any) -> bool:
+    known = id(base) in packer.views.keep or id(base) in packer.views.met
+    if not (known or packer.is_external(base) or _worthwhile(base, array)):
+        return False
+    contiguous = base.flags.c_contiguous or base.flags.f_contiguous
+    plain = _is_plain(array.dtype) and _is_plain(base.dtype)
+    return contiguous and (plain or _alike(base, array))
+
+
+def _worthwhile(base: Any, array: Any) -> bool:
+    contiguous = array.flags.c_contiguous or array.flags.f_contiguous
+    waste = 1 if contiguous else _STRIDED_WASTE
+    return bool(array.nbytes and base.nbytes <= waste * array.nbytes)
+
+
+def _alike(base: Any, array: Any) -> bool:
+    return bool(base.dtype == array.dtype and base.dtype.kind == "O")
+
+
+def _is_plain(dtype: Any) -> bool:
+    return not dtype.hasobject and dtype.kind != "T" and dtype.isbuiltin != 2
+
+
+def _address(array: Any) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def _span(array: Any) -> tuple[int, int]:
+    if not array.size:
+        return 0, 0
+    steps = [(n - 1) * step for n, step in zip(array.shape, array.strides, strict=True)]
+    low = _address(array) + sum(step for step in steps if step < 0)
+    return low, low + sum(map(abs, steps)) + array.itemsize
+
+
+def _place(base: Any, array: Any) -> tuple[int, bool]:
+    return _address(array) - _address(base), bool(array.flags.writeable)
+
+
+def _by_memory(array: Any) -> tuple[Any, ...]:
+    axes = None
+    if not (array.flags.c_contiguous or array.flags.f_contiguous):
+        axes = tuple(sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis])))
+        array = array.transpose(axes).copy(order="C")
+    order = "C" if array.flags.c_contiguous else "F"
+    memory = pickle.PickleBuffer(array.reshape(-1, order=order).view("u1") if array.nbytes else b"")
+    args = (memory, array.dtype, array.shape, order, axes, bool(array.flags.writeable))
+    return make_array, args
+
+
+def _by_objects(array: Any) -> Any:
+    if array.flags.writeable:
+        return NotImplemented
+    make, args, state = array.__reduce__()
+    return make, args, state, None, None, set_read_only
+
+
+# What the stream calls when it is read. These names are part of the format.
+
+
+def make_array(
+    memory: Any,
+    dtype: Any,
+    shape: tuple[int, ...],
+    order: Literal["C", "F"],
+    axes: tuple[int, ...] | None,
+    writeable: bool,
+) -> Any:
+    """Put an array onto its memory."""
+    import numpy as np
+
+    if not len(memoryview(memory)):
+        array: Any = np.empty(shape, dtype, order=order)
+    else:
+        array = np.ndarray(shape, dtype, buffer=memory, order=order)
+        array = array.copy(order=order) if array.nbytes <= _OWNED_BYTES else array
+    if axes is not None:
+        array = array.transpose(tuple(sorted(range(len(axes)), key=axes.__getitem__)))
+    if not writeable:
+        array.flags.writeable = False
+    return array
+
+
+def view_of(
+    base: Any,
+    dtype: Any,
+    shape: tuple[int, ...],
+    strides: tuple[int, ...],
+    offset: int,
+    writeable: bool,
+) -> Any:
+    """Make a view of another array again."""
+    import numpy as np
+
+    flat = base.reshape(-1, order="C" if base.flags.c_contiguous else "F")
+    if dtype.hasobject:
+        start = flat[offset // dtype.itemsize :]
+        array: Any = np.lib.stride_tricks.as_strided(start, shape, strides)
+    elif not flat.nbytes:
+        array = np.empty(shape, dtype)
+    else:
+        array = np.ndarray(shape, dtype, flat.view("u1"), offset, strides)
+    if not writeable:
+        array.flags.writeable = False
+    return array
+
+
+def as_subclass(array: Any, cls: Any, dtype: Any) -> Any:
+    """Give a plain array its class again."""
+    made = array.view(cls)
+    if made.dtype is not dtype and made.dtype != dtype:
+        made.dtype = dtype
+    return made
+
+
+def set_read_only(array: Any, state: Any) -> None:
+    """Fill an array of objects and lock it."""
+    array.__setstate__(state)
+    array.flags.writeable = False

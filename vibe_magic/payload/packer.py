@@ -1,0 +1,218 @@
+"""The pickler: C speed, our reducers, what is outside preset in its memo."""
+
+from __future__ import annotations
+
+import copyreg
+import gc
+import io
+import pickle
+import struct
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import CellType, CodeType, FunctionType, MethodType
+from typing import Any
+
+from vibe_magic.payload import arrays, classes, frames, functions, loader, plain
+from vibe_magic.payload.context import Context
+
+__all__ = ["NanPacker", "Packer", "Witness", "calm"]
+
+_INLINE_BYTES = 512
+"""Buffers below this size stay in the stream: a row in the table and padding would cost more."""
+
+_RECURSION_LIMIT = 10_000
+"""With a higher limit the C pickler may overflow the C stack, and the process dies."""
+
+_TRUSTED = frozenset(
+    """
+    builtins numpy pandas polars pyarrow datetime collections decimal fractions pathlib
+    uuid types functools enum re copyreg operator zoneinfo ipaddress random array string
+    abc typing vibe_magic cloudpickle itertools time math
+    """.split()  # noqa: SIM905 - as a list it would be thirty lines
+)
+"""Packages whose objects are known to come back when they could be stored."""
+
+_EXACT: dict[str, Callable[[Packer, Any], Any]] = {
+    "numpy.ndarray": arrays.reduce_array,
+    "numpy.memmap": arrays.reduce_subclass,
+    "numpy.matrix": arrays.reduce_subclass,
+    "numpy.recarray": arrays.reduce_subclass,
+    "numpy.rec.recarray": arrays.reduce_subclass,
+    "polars.dataframe.frame.DataFrame": frames.reduce_polars_frame,
+    "polars.series.series.Series": frames.reduce_polars_series,
+    "pandas._libs.internals.BlockValuesRefs": frames.reduce_refs,
+    "functools._lru_cache_wrapper": classes.reduce_lru_cache,
+}
+_INHERITED: dict[str, Callable[[Packer, Any], Any]] = {
+    "pandas._libs.internals.Block": frames.reduce_block,
+    "pandas.Index": frames.reduce_index,
+    "pandas.core.indexes.base.Index": frames.reduce_index,
+    "pyarrow.lib.Array": frames.reduce_arrow_array,
+}
+_BY_TYPE: dict[type, Callable[[Packer, Any], Any]] = {
+    FunctionType: functions.reduce_function,
+    CellType: functions.reduce_cell,
+    CodeType: functions.reduce_code,
+    MethodType: classes.reduce_method,
+    memoryview: plain.reduce_memoryview,
+}
+
+
+class Packer(pickle.Pickler):
+    """C pickler with our reducers; preset entries of its memo stand for what is not packed."""
+
+    def __init__(
+        self, context: Context, objects: Mapping[str, object], keep: frozenset[int] = frozenset()
+    ) -> None:
+        self.file = io.BytesIO()
+        self.buffers: list[memoryview] = []
+        super().__init__(self.file, 5, buffer_callback=self._out_of_band)
+        self.context = context
+        self.views = arrays.Views(keep)
+        self.scopes: dict[int, dict[str, object]] = {}
+        self.doubtful = False
+        self.references = context.references()
+        self._external_ids = {id(value) for value in self.references.values()}
+        self._own = {
+            id(value) for value in objects.values() if isinstance(value, type | FunctionType)
+        }
+        self._claimed: set[int] = set()
+        self._sources: set[str] = set()
+        self._reducers: dict[type, Callable[[Packer, Any], Any] | None] = {}
+        self.dispatch_table = _dispatch_table()
+        self.memo = {
+            id(value): (index, value)
+            for index, value in enumerate((context.namespace, *self.references.values()))
+        }
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Reduce everything but plain builtin containers and atoms; called by the C pickler."""
+        cls = type(obj)
+        try:
+            reduce = self._reducers[cls]
+        except KeyError:
+            reduce = self._reducers[cls] = self._choose(cls)
+        return NotImplemented if reduce is None else reduce(self, obj)
+
+    def _choose(self, cls: type) -> Callable[[Packer, Any], Any] | None:
+        if issubclass(cls, type):
+            return classes.reduce_class
+        found = _BY_TYPE.get(cls) or _EXACT.get(_full_name(cls))
+        for ancestor in () if found else cls.__mro__:
+            found = found or _INHERITED.get(_full_name(ancestor))
+        if not found and not _comes_back(cls):
+            self.met_module(cls.__module__)
+        return found
+
+    def met_module(self, name: str) -> None:
+        """Note that an object refers to a module; unless known, the result is tried out."""
+        top = (name or "").partition(".")[0]
+        self.doubtful = self.doubtful or top not in _TRUSTED
+
+    def claim(self, cell: CellType) -> bool:
+        """Tell whether the content of a closure's variable is still to be stored; true once."""
+        new = id(cell) not in self._claimed
+        self._claimed.add(id(cell))
+        return new
+
+    def source_of(self, filename: str) -> tuple[str, list[str]] | None:
+        """Return the lines of code without a file, once."""
+        if filename in self._sources:
+            return None
+        self._sources.add(filename)
+        lines = functions.source_lines(filename)
+        return None if lines is None else (filename, lines)
+
+    def is_external(self, obj: object) -> bool:
+        """Tell whether an object is referred to by name."""
+        return id(obj) in self._external_ids
+
+    def defines(self, obj: Any) -> bool:
+        """Tell whether a class or function comes from the namespace."""
+        return obj.__module__ in ("__main__", self.context.namespace.get("__name__"))
+
+    def is_named(self, obj: Any) -> bool:
+        """Tell whether a class, or a method, stays: the namespace holds it, it is not packed."""
+        name = obj.__qualname__
+        if not self.defines(obj) or (not isinstance(obj, type) and "." not in name):
+            return False
+        try:
+            root = self.context.namespace[name.partition(".")[0]]
+            return id(root) not in self._own and self.context.named(name) is obj
+        except LookupError:
+            return False
+
+    def _out_of_band(self, buffer: pickle.PickleBuffer) -> bool:
+        memory = buffer.raw()
+        if memory.nbytes < _INLINE_BYTES:
+            return True
+        self.buffers.append(memory)
+        return False
+
+
+class NanPacker(Packer):
+    """Keeps the identity of not-a-number, by which alone Python finds it in a list or a dict."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._nans: dict[int, tuple[int, float]] = {}
+
+    def persistent_id(self, obj: Any) -> Any:
+        """Name a nan by the order of its appearance, and the two that everybody imports."""
+        if type(obj) is not float or obj == obj:
+            return None
+        number = loader.known_nan(obj)
+        if number is None:
+            number, _ = self._nans.setdefault(id(obj), (len(self._nans), obj))
+        return struct.pack("<dq", obj, number)
+
+
+class Witness(Packer):
+    """Remembers the object at which packing failed, and keeps nothing."""
+
+    last: object = None
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Note the object."""
+        self.last = obj
+        return super().reducer_override(obj)
+
+    def _out_of_band(self, _buffer: pickle.PickleBuffer) -> bool:
+        return False
+
+
+@contextmanager
+def calm() -> Iterator[None]:
+    """Keep the collector off a growing heap, and recursion within what the C stack holds."""
+    collecting, limit = gc.isenabled(), sys.getrecursionlimit()
+    gc.disable()
+    if limit > _RECURSION_LIMIT:
+        sys.setrecursionlimit(_RECURSION_LIMIT)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
+        if collecting:
+            gc.enable()
+
+
+def _dispatch_table() -> dict[Any, Any]:
+    from cloudpickle import cloudpickle
+
+    table = {**copyreg.dispatch_table, **cloudpickle.Pickler._dispatch_table}
+    table[io.TextIOWrapper] = plain.reduce_text_file
+    return table
+
+
+def _full_name(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _comes_back(cls: type) -> bool:
+    """Tell whether a class leaves pickling to `object`, which always works both ways."""
+    inherited = ("__reduce_ex__", "__reduce__", "__new__")
+    absent = ("__setstate__", "__getnewargs__", "__getnewargs_ex__")
+    return not any(hasattr(cls, name) for name in absent) and all(
+        getattr(cls, name) is getattr(object, name) for name in inherited
+    )
