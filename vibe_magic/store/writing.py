@@ -1,0 +1,157 @@
+"""Write an entry beside the others, then move it among them: it is there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from vibe_magic.payload import Packed, reseal
+from vibe_magic.payload.sealing import Sealed
+from vibe_magic.store import layout
+from vibe_magic.store.entry import Draft, Entry, content_digest, encode, meta_of_draft, place
+
+_COMPRESS_BYTES = 1 << 16
+
+
+@contextmanager
+def appearing(root: Path, path: Path) -> Iterator[Path]:
+    """Give a new directory to fill; then it becomes `path`, in place of what was there.
+
+    Raises
+    ------
+    OSError
+        It cannot be made or moved; nothing is left behind.
+    """
+    draft = layout.temporary(root)
+    layout.prepare(root)
+    try:
+        draft.mkdir()
+        yield draft
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _move(draft, path, root)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+
+
+def _move(draft: Path, path: Path, root: Path) -> None:
+    """Rename; a writer of the same entry that comes in between loses to the later one."""
+    for attempt in range(8):
+        try:
+            os.rename(draft, path)
+            return
+        except FileNotFoundError:  # the asset's directory was removed, being empty
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            if attempt == 7 or not path.is_dir():
+                raise
+            layout.discard(path, root)
+    raise FileNotFoundError(path)
+
+
+def write_draft(root: Path, path: Path, draft: Draft, secret: bytes) -> bytes:
+    """Store a draft as the entry at `path`; return its metadata as written."""
+    with appearing(root, path) as directory:
+        meta = meta_of_draft(draft)
+        meta["groups"] = {
+            label: _write_group(directory / f"g{number}.bin", draft, label, packed, secret)
+            for number, (label, packed) in enumerate(draft.groups.items())
+        }
+        meta["outputs"] = _write_outputs(directory, draft.outputs)
+        return _write_meta(directory, meta, secret)
+
+
+def write_accepted(
+    root: Path, path: Path, entry: Entry, changes: Mapping[str, Any], secret: bytes
+) -> bytes:
+    """Store a copy of an entry under another key, values and outputs as they are."""
+    meta = {**_meta_of_entry(entry), **changes}
+    with appearing(root, path) as directory:
+        for label, group in entry.groups.items():
+            old = place(entry.asset, entry.key, entry.observed, label)
+            new = place(meta["asset"], meta["key"], meta["observed"], label)
+            sealed = reseal(entry.path / group.file, secret, old, new)
+            _write(directory / group.file, sealed)
+            meta["groups"][label]["signature"] = sealed.signature
+        if entry.outputs_file:
+            shutil.copyfile(entry.path / entry.outputs_file, directory / entry.outputs_file)
+        return _write_meta(directory, meta, secret)
+
+
+def read_outputs(data: bytes, compressed: bool) -> tuple[dict[str, Any], ...]:
+    """Read outputs back."""
+    text = (zlib.decompress(data) if compressed else data).decode("utf-8", "surrogatepass")
+    return tuple(json.loads(text))
+
+
+def _write_group(
+    file: Path, draft: Draft, label: str, packed: Packed, secret: bytes
+) -> dict[str, Any]:
+    sealed = packed.seal(secret, place(draft.asset, draft.key, draft.observed, label))
+    _write(file, sealed)
+    return {
+        "file": file.name,
+        "names": packed.names,
+        "externals": packed.externals,
+        "nbytes": sealed.nbytes,
+        "signature": sealed.signature,
+    }
+
+
+def _write(path: Path, sealed: Sealed) -> None:
+    with open(path, "xb") as file:
+        sealed.write(file)
+
+
+def _write_outputs(directory: Path, outputs: tuple[dict[str, Any], ...]) -> dict[str, Any]:
+    if not outputs:
+        return {"file": "", "digest": "", "nbytes": 0}
+    data = json.dumps(outputs, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    name = "outputs.json"
+    if len(data) > _COMPRESS_BYTES:
+        data, name = zlib.compress(data, 1), "outputs.json.z"
+    (directory / name).write_bytes(data)
+    return {"file": name, "digest": content_digest(data), "nbytes": len(data)}
+
+
+def _write_meta(directory: Path, meta: dict[str, Any], secret: bytes) -> bytes:
+    files = [*meta["groups"].values(), meta["outputs"]]
+    meta["nbytes"] = sum(file["nbytes"] for file in files)
+    trace = meta.pop("trace")
+    data = encode({**meta, "trace": trace}, secret)
+    (directory / layout.META).write_bytes(data)
+    return data
+
+
+def _meta_of_entry(entry: Entry) -> dict[str, Any]:
+    draft = Draft(
+        entry.asset,
+        entry.key,
+        entry.observed,
+        {},
+        (),
+        entry.trace,
+        entry.created_at,
+        entry.duration_s,
+        entry.kind,
+        entry.notebook,
+        entry.ttl_s,
+    )
+    sizes = sum(group.nbytes for group in entry.groups.values())
+    return meta_of_draft(draft) | {
+        "groups": {
+            label: {name: getattr(group, name) for name in group.__slots__}
+            for label, group in entry.groups.items()
+        },
+        "outputs": {
+            "file": entry.outputs_file,
+            "digest": entry.outputs_digest,
+            "nbytes": entry.nbytes - sizes,
+        },
+    }
