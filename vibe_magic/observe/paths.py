@@ -8,7 +8,7 @@ import sysconfig
 import tempfile
 from collections.abc import Iterable
 
-__all__ = ["Scope", "resolve"]
+__all__ = ["Scope", "relative", "resolve"]
 
 _SYSTEM = (
     "/dev",
@@ -54,8 +54,7 @@ class Scope:
 
     def __init__(self, base: str, skip: Iterable[str] = ()) -> None:
         self.base = os.path.abspath(base)
-        real = os.path.realpath(base)
-        self._roots = tuple(_inside(root) for root in dict.fromkeys((self.base, real)))
+        self._roots = _roots(base)
         self._skip = _both(skip)
         self._ignored = tuple(
             prefix for prefix in _both(_ignored()) if not self._roots[-1].startswith(prefix)
@@ -76,12 +75,27 @@ class Scope:
 
     def name(self, path: str) -> str:
         """Return the name under which a path is recorded: relative to the base where inside it."""
-        for root in self._roots:
-            if _inside(path) == root:
-                return "."
-            if path.startswith(root):
-                return path[len(root) :].replace(os.sep, "/")
-        return path.replace(os.sep, "/")
+        return _relative(path, self._roots)
+
+
+def relative(path: str, base: str) -> str:
+    """Return an absolute path relative to a directory if it is inside, with forward slashes."""
+    return _relative(path, _roots(base))
+
+
+def _relative(path: str, roots: Iterable[str]) -> str:
+    for root in roots:
+        if _inside(path) == root:
+            return "."
+        if path.startswith(root):
+            return path[len(root) :].replace(os.sep, "/")
+    return path.replace(os.sep, "/")
+
+
+def _roots(base: str) -> tuple[str, ...]:
+    """Return the prefixes of paths inside a directory: as it was given, and without links."""
+    named = os.path.abspath(base)
+    return tuple(dict.fromkeys((_inside(named), _inside(os.path.realpath(named)))))
 
 
 def resolve(name: str, base: str) -> str:

@@ -396,9 +396,9 @@ def test_other_peoples_files_do_not_count(
 ) -> None:
     monkeypatch.setenv("HOME", str(base.parent))
     path = os.path.expanduser(path)
-    with watched(skip=(str(base / "cache"),)) as outcome:
-        with contextlib.suppress(FileNotFoundError):
-            open(path).close()
+    skip = (str(base / "cache"),)
+    with watched(skip=skip) as outcome, contextlib.suppress(FileNotFoundError):
+        open(path).close()
     assert not outcome[0].read
 
 

@@ -1,0 +1,177 @@
+"""Process state that cells share, as pseudo-variables: working directory, options, generators.
+
+A library that is not loaded and one that is loaded and untouched are the same to a notebook, so
+only what differs from the defaults is state. What cells read and change by this route is found by
+comparing states before and after a run, and brought back by :meth:`Facets.apply`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from .facet import DEFAULT, Default, Facet, Origin, levels
+from .generators import GENERATORS
+from .libraries import LIBRARIES
+from .process import PROCESS
+
+__all__ = [
+    "ALL",
+    "DEFAULT",
+    "INPUTS",
+    "RANDOM",
+    "Default",
+    "Facet",
+    "Facets",
+    "State",
+    "apply",
+    "begin",
+    "changed",
+    "difference",
+    "learn",
+    "snapshot",
+]
+
+State = Mapping[str, object]
+"""Values of facets by name; those that are as by default are left out."""
+
+ALL: Mapping[str, Facet] = {facet.name: facet for facet in (*PROCESS, *LIBRARIES, *GENERATORS)}
+
+INPUTS = tuple(facet.name for facet in ALL.values() if facet.is_input and not facet.is_generator)
+"""The facets that every cell depends on."""
+RANDOM = tuple(facet.name for facet in ALL.values() if facet.is_generator)
+"""The random generators; the state of one that was never seeded is different in every process."""
+
+_SETS_FILTERS = frozenset(
+    {"catch_warnings", "filters", "filterwarnings", "resetwarnings", "simplefilter"}
+)
+_SETS_LEVELS = frozenset(
+    {"basicConfig", "dictConfig", "disable", "fileConfig", "level", "setLevel", "set_level"}
+)
+
+
+class Facets:
+    """The process state of one notebook, relative to what it was when this was made.
+
+    Parameters
+    ----------
+    base : path-like
+        The directory that paths are noted relative to.
+    """
+
+    def __init__(self, base: str | os.PathLike[str]) -> None:
+        self._origin = Origin(os.path.abspath(base))
+        self._modules = len(sys.modules)
+        self._filters = list(warnings.filters)
+        self._levels = levels()  # as code of the notebook had last left them
+
+    def snapshot(self, names: Iterable[str] = ALL) -> State:
+        """Return the present state of facets, without those that are as by default."""
+        state = {}
+        for name in names:
+            facet = ALL[name]
+            if facet.module not in sys.modules:
+                continue
+            value = facet.get(self._origin)
+            if value is not DEFAULT and value != {}:
+                state[name] = value
+        return state
+
+    def learn(self, mentions: Collection[str]) -> None:
+        """Take note that some code of the notebook has just run.
+
+        Libraries add warning filters and set levels of loggers when they are imported. These come
+        back with the import and are not the notebook's own: where code imported something new and
+        has no word in it that could change them, what appeared belongs to the libraries.
+
+        Parameters
+        ----------
+        mentions : collection of str
+            The identifiers in the code that ran.
+        """
+        imported, self._modules = len(sys.modules) != self._modules, len(sys.modules)
+        filters, present = list(warnings.filters), levels()
+        if imported and _SETS_FILTERS.isdisjoint(mentions):
+            known = [*self._filters, *self._origin.filters, *self._origin.library]
+            self._origin.library += [entry for entry in filters if entry not in known]
+        if imported and _SETS_LEVELS.isdisjoint(mentions):
+            brought = {name: level for name, level in present.items() if name not in self._levels}
+            self._origin.levels = {**brought, **self._origin.levels}
+        self._filters, self._levels = filters, present
+
+    def apply(self, changes: Mapping[str, Any]) -> None:
+        """Bring about what `difference` found; loads the libraries concerned.
+
+        Parameters
+        ----------
+        changes : dict of str to object
+            Names of facets to values, of which ``DEFAULT`` undoes changes.
+        """
+        for name, value in changes.items():
+            if value is DEFAULT and ALL[name].module not in sys.modules:
+                continue
+            ALL[name].set(value, self._origin)
+
+
+_current: list[Facets] = []
+
+
+def begin(base: str | os.PathLike[str]) -> Facets:
+    """Take the present state of the process as the one that nobody has changed."""
+    _current[:] = [Facets(base)]
+    return _current[0]
+
+
+def snapshot(base: str | os.PathLike[str], names: Iterable[str] = ALL) -> State:
+    """Return the present state, relative to `begin` or else to the first call."""
+    facets = _current[0] if _current else begin(base)
+    return facets.snapshot(names)
+
+
+def learn(mentions: Collection[str]) -> None:
+    """Do `Facets.learn` on the state of this process."""
+    for facets in _current:
+        facets.learn(mentions)
+
+
+def apply(changes: Mapping[str, Any]) -> None:
+    """Do `Facets.apply` on the state of this process."""
+    facets = _current[0] if _current else begin(os.getcwd())
+    facets.apply(changes)
+
+
+def changed(before: State, after: State) -> frozenset[str]:
+    """Return the names of the facets that two states differ in."""
+    return frozenset(difference(before, after))
+
+
+def difference(before: State, after: State) -> dict[str, Any]:
+    """Return what changed, in a form that `Facets.apply` brings back.
+
+    Of options, only those that changed: others may be different when the change is brought back.
+    """
+    found: dict[str, Any] = {}
+    for name in {**before, **after}:
+        old, new = before.get(name, DEFAULT), after.get(name, DEFAULT)
+        if old is new or old == new:
+            continue
+        if isinstance(old, dict) or isinstance(new, dict):
+            found[name] = _options(_mapping(old), _mapping(new))
+        else:
+            found[name] = new
+    return found
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _options(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: new.get(key, DEFAULT)
+        for key in {**old, **new}
+        if key not in old or key not in new or old[key] != new[key]
+    }

@@ -1,0 +1,123 @@
+"""Facets of libraries: options that decide what they compute and how they show it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from .facet import DEFAULT, Default, Facet, Origin, unlike
+
+__all__ = ["LIBRARIES"]
+
+_NUMPY_PRINT = {
+    "edgeitems": 3,
+    "threshold": 1000,
+    "floatmode": "maxprec",
+    "precision": 8,
+    "suppress": False,
+    "linewidth": 75,
+    "nanstr": "nan",
+    "infstr": "inf",
+    "sign": "-",
+    "formatter": None,
+    "legacy": False,
+    "override_repr": None,
+}
+_NUMPY_ERRORS = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+_PANDAS = "pandas._config.config"
+_INLINE = "matplotlib_inline.config"
+_BACKEND_KEYS = ("backend", "interactive")
+
+
+def _get_print(_origin: Origin) -> object:
+    present = sys.modules["numpy"].get_printoptions()
+    return unlike(present, {key: _NUMPY_PRINT.get(key) for key in present})
+
+
+def _set_print(value: Mapping[str, Any], _origin: Origin) -> None:
+    options = {key: _or_default(part, _NUMPY_PRINT.get(key)) for key, part in value.items()}
+    importlib.import_module("numpy").set_printoptions(**options)
+
+
+def _get_errors(_origin: Origin) -> object:
+    return unlike(sys.modules["numpy"].geterr(), _NUMPY_ERRORS)
+
+
+def _set_errors(value: Mapping[str, Any], _origin: Origin) -> None:
+    options = {key: _or_default(part, _NUMPY_ERRORS[key]) for key, part in value.items()}
+    importlib.import_module("numpy").seterr(**options)
+
+
+def _get_pandas(_origin: Origin) -> object:
+    """Return the options that are not as registered; read past `get_option`, which warns."""
+    config = sys.modules[_PANDAS]
+    changed = {}
+    for key, option in config._registered_options.items():
+        value: Any = config._global_config
+        for part in key.split("."):
+            value = value[part]
+        if value is not option.defval and value != option.defval:
+            changed[key] = value
+    return changed
+
+
+def _set_pandas(value: Mapping[str, Any], _origin: Origin) -> None:
+    pandas = importlib.import_module("pandas")
+    for key, part in value.items():
+        if isinstance(part, Default):
+            pandas.reset_option(key)
+        else:
+            pandas.set_option(key, part)
+
+
+def _get_matplotlib(_origin: Origin) -> object:
+    """Return the parameters that differ from the settings files'."""
+    matplotlib = sys.modules["matplotlib"]
+    present = dict(dict.items(matplotlib.rcParams))
+    default = dict(dict.items(matplotlib.rcParamsOrig))
+    changed = {k: v for k, v in unlike(present, default).items() if not k.startswith(_BACKEND_KEYS)}
+    inline = _inline_settings()
+    return {key: part for key, part in changed.items() if key not in inline or inline[key] != part}
+
+
+def _inline_settings() -> Mapping[str, Any]:
+    """Return what the notebook's own figure backend sets when it is loaded."""
+    module = sys.modules.get(_INLINE)
+    if module is None or not module.InlineBackend.initialized():
+        return {}
+    settings: Mapping[str, Any] = module.InlineBackend.instance().rc
+    return settings
+
+
+def _set_matplotlib(value: Mapping[str, Any], _origin: Origin) -> None:
+    matplotlib = importlib.import_module("matplotlib")
+    for key, part in value.items():
+        matplotlib.rcParams[key] = _or_default(part, dict.get(matplotlib.rcParamsOrig, key))
+
+
+def _get_polars(_origin: Origin) -> object:
+    return {key: value for key, value in os.environ.items() if key.startswith("POLARS_")}
+
+
+def _set_polars(value: Mapping[str, Any], _origin: Origin) -> None:
+    for key, part in value.items():
+        if isinstance(part, Default):
+            os.environ.pop(key, None)
+        else:
+            os.environ[key] = part
+
+
+def _or_default(value: Any, default: Any) -> Any:
+    return default if value is DEFAULT else value
+
+
+LIBRARIES = (
+    Facet("<numpy.printoptions>", "numpy", _get_print, _set_print),
+    Facet("<numpy.errstate>", "numpy", _get_errors, _set_errors),
+    Facet("<pandas.options>", _PANDAS, _get_pandas, _set_pandas),
+    Facet("<matplotlib.rcParams>", "matplotlib", _get_matplotlib, _set_matplotlib),
+    Facet("<polars.Config>", "polars", _get_polars, _set_polars),
+)
