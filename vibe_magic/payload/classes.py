@@ -56,7 +56,7 @@ def reduce_method(_packer: Packer, method: MethodType) -> tuple[Any, ...]:
     return MethodType, (function, owner)
 
 
-def reduce_lru_cache(packer: Packer, wrapper: Any) -> tuple[Any, ...]:
+def reduce_lru_cache(packer: Packer, wrapper: Any) -> Any:
     """Reduce a memoised function; what it remembers cannot be read, so it must remember nothing."""
     module = sys.modules.get(wrapper.__module__)
     if not packer.defines(wrapper) and getattr(module, wrapper.__qualname__, None) is wrapper:

@@ -23,7 +23,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from vibe_magic.errors import CorruptEntry
 
@@ -58,10 +57,6 @@ class Sealed:
     pieces: tuple[bytes | memoryview, ...]
     nbytes: int
     signature: str
-
-    def write(self, file: BinaryIO) -> None:
-        """Write all parts to a binary file."""
-        file.writelines(self.pieces)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,16 +55,22 @@ class VibeMagicBackend(FileSystemStoreBackend):  # type: ignore[misc]
         call_id: tuple[str, ...],
         item: Any,
         verbose: int = 1,  # noqa: ARG002
-    ) -> None:
-        """Store a draft, raising `OSError`; or a function's value, warning if that fails."""
+    ) -> Any:
+        """Store a draft, raising `OSError`; or a function's value, warning if that fails.
+
+        Returns
+        -------
+        dict or None
+            A draft's metadata.
+        """
         path = self._path(call_id)
         if isinstance(item, Draft):
-            write_draft(Path(self.location), path, item, self.secret)
-            return
+            return write_draft(Path(self.location), str(path), item, self.secret)
         try:
             self._dump_value(path, call_id, item)
         except (OSError, Unpicklable) as error:
             warnings.warn(f"not stored: {error}", CacheWarning, stacklevel=2)
+        return None
 
     def load_item(self, call_id: tuple[str, ...], *_: Any, **__: Any) -> Any:
         """Return a function's value, or an entry's variables."""
@@ -134,11 +140,11 @@ class VibeMagicBackend(FileSystemStoreBackend):  # type: ignore[misc]
         draft = layout.temporary(Path(self.location))
         try:
             with open(draft, "xb") as file:
-                sealed.write(file)
+                file.writelines(sealed.pieces)
             path.mkdir(parents=True, exist_ok=True)
             os.replace(draft, path / layout.OUTPUT)
         except BaseException:
-            draft.unlink(missing_ok=True)
+            Path(draft).unlink(missing_ok=True)
             raise
 
 

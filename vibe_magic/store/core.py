@@ -13,7 +13,7 @@ from typing import Any
 from vibe_magic.errors import CorruptEntry
 from vibe_magic.payload import Context
 from vibe_magic.store import layout, reading
-from vibe_magic.store.entry import Draft, Entry
+from vibe_magic.store.entry import Draft, Entry, entry_of_meta
 from vibe_magic.store.locking import Hold, hold, sweep_locks
 from vibe_magic.store.writing import write_accepted
 
@@ -147,20 +147,16 @@ class Store:
                 f"{draft.asset}: {size} is not kept, the cache may take {limit}; raise cache_size",
             )
             return None
-        path = Path(self._asset_directory(draft.asset)) / layout.entry_name(
-            draft.key, draft.observed
-        )
+        slug = layout.asset_slug(draft.asset)
+        call_id = (layout.ASSETS, slug, layout.entry_name(draft.key, draft.observed))
         try:
-            call_id = (layout.ASSETS, path.parent.name, path.name)
-            self._backend().dump_item(call_id, draft)
-            entry = reading.read_entry(str(path), self._secret, pinned=self._is_pinned(draft.asset))
+            meta = self._backend().dump_item(call_id, draft)
         except OSError as error:
             self._not_stored(error)
             return None
-        except CorruptEntry:  # somebody else's took its place at once
-            return None
         self._grow(draft.nbytes)
-        return entry
+        pinned = self._is_pinned(draft.asset)
+        return entry_of_meta(meta, self.root.joinpath(*call_id), used_at=None, pinned=pinned)
 
     def accept(
         self, entry: Entry, *, key: str, observed: str, trace: Mapping[str, Any]
@@ -175,13 +171,13 @@ class Store:
         path = entry.path.parent / layout.entry_name(key, observed)
         changes = {"key": key, "observed": observed, "trace": trace, "accepted_at": self._clock()}
         try:
-            data = write_accepted(self.root, path, entry, changes, self._secret)
+            meta = write_accepted(self.root, str(path), entry, changes, self._secret)
         except FileNotFoundError:
             raise CorruptEntry("was removed meanwhile", str(entry.path)) from None
         except OSError as error:
             self._not_stored(error)
             return None
-        return reading.parse_entry(data, str(path), self._secret, pinned=entry.pinned)
+        return entry_of_meta(meta, path, used_at=None, pinned=entry.pinned)
 
     def remove(self, entries: Iterable[Entry]) -> int:
         """Remove entries, in use or not; return how many are gone."""

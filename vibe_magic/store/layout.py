@@ -70,10 +70,10 @@ def prepare(root: Path) -> None:
             (root / name).write_text(text, encoding="utf-8")
 
 
-def temporary(root: Path) -> Path:
+def temporary(root: str | Path) -> str:
     """Return a new name under ``tmp`` that says which process on which machine it belongs to."""
     owner = f"{machine()}-{os.getpid()}-{_own_start(os.getpid())}"
-    return root / TEMPORARY / f"{owner}-{secrets.token_hex(8)}"
+    return os.path.join(root, TEMPORARY, f"{owner}-{secrets.token_hex(8)}")
 
 
 @functools.lru_cache(maxsize=1)
@@ -116,7 +116,7 @@ def _linux_start(pid: int) -> int | None:
     return None if state == "Z" else int(fields[18])
 
 
-def discard(path: Path, root: Path) -> None:
+def discard(path: str | Path, root: Path) -> None:
     """Remove an entry so that it is there whole or not at all.
 
     Raises
@@ -126,13 +126,13 @@ def discard(path: Path, root: Path) -> None:
     """
     trash = temporary(root)
     try:
-        trash.parent.mkdir(exist_ok=True)
+        os.makedirs(root / TEMPORARY, exist_ok=True)
         os.rename(path, trash)
     except FileNotFoundError:
         return
     except OSError:  # a file that is open on Windows; without its metadata an entry does not exist
-        (path / META).unlink(missing_ok=True)
-        trash = path
+        Path(path, META).unlink(missing_ok=True)
+        trash = os.fspath(path)
     shutil.rmtree(trash, ignore_errors=True)
 
 

@@ -6,21 +6,21 @@ import json
 import os
 import shutil
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from vibe_magic.payload import Packed, reseal
-from vibe_magic.payload.sealing import Sealed
 from vibe_magic.store import layout
 from vibe_magic.store.entry import Draft, Entry, content_digest, encode, meta_of_draft, place
 
 _COMPRESS_BYTES = 1 << 16
+_JOINED_BYTES = 1 << 20
 
 
 @contextmanager
-def appearing(root: Path, path: Path) -> Iterator[Path]:
+def appearing(root: Path, path: str) -> Iterator[str]:
     """Give a new directory to fill; then it becomes `path`, in place of what was there.
 
     Raises
@@ -29,38 +29,44 @@ def appearing(root: Path, path: Path) -> Iterator[Path]:
         It cannot be made or moved; nothing is left behind.
     """
     draft = layout.temporary(root)
-    layout.prepare(root)
     try:
-        draft.mkdir()
+        _make(draft, root)
         yield draft
-        path.parent.mkdir(parents=True, exist_ok=True)
         _move(draft, path, root)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
 
 
-def _move(draft: Path, path: Path, root: Path) -> None:
+def _make(draft: str, root: Path) -> None:
+    try:
+        os.mkdir(draft)
+    except FileNotFoundError:
+        layout.prepare(root)
+        os.mkdir(draft)
+
+
+def _move(draft: str, path: str, root: Path) -> None:
     """Rename; a writer of the same entry that comes in between loses to the later one."""
     for attempt in range(8):
         try:
             os.rename(draft, path)
             return
-        except FileNotFoundError:  # the asset's directory was removed, being empty
-            path.parent.mkdir(parents=True, exist_ok=True)
+        except FileNotFoundError:  # the asset's first entry, or all was just removed
+            os.makedirs(os.path.dirname(path), exist_ok=True)
         except OSError:
-            if attempt == 7 or not path.is_dir():
+            if attempt == 7 or not os.path.isdir(path):
                 raise
             layout.discard(path, root)
     raise FileNotFoundError(path)
 
 
-def write_draft(root: Path, path: Path, draft: Draft, secret: bytes) -> bytes:
-    """Store a draft as the entry at `path`; return its metadata as written."""
+def write_draft(root: Path, path: str, draft: Draft, secret: bytes) -> dict[str, Any]:
+    """Store a draft as the entry at `path`; return its metadata."""
     with appearing(root, path) as directory:
         meta = meta_of_draft(draft)
         meta["groups"] = {
-            label: _write_group(directory / f"g{number}.bin", draft, label, packed, secret)
+            label: _write_group(directory, f"g{number}.bin", _place(draft, label), packed, secret)
             for number, (label, packed) in enumerate(draft.groups.items())
         }
         meta["outputs"] = _write_outputs(directory, draft.outputs)
@@ -68,8 +74,8 @@ def write_draft(root: Path, path: Path, draft: Draft, secret: bytes) -> bytes:
 
 
 def write_accepted(
-    root: Path, path: Path, entry: Entry, changes: Mapping[str, Any], secret: bytes
-) -> bytes:
+    root: Path, path: str, entry: Entry, changes: Mapping[str, Any], secret: bytes
+) -> dict[str, Any]:
     """Store a copy of an entry under another key, values and outputs as they are."""
     meta = {**_meta_of_entry(entry), **changes}
     with appearing(root, path) as directory:
@@ -77,10 +83,12 @@ def write_accepted(
             old = place(entry.asset, entry.key, entry.observed, label)
             new = place(meta["asset"], meta["key"], meta["observed"], label)
             sealed = reseal(entry.path / group.file, secret, old, new)
-            _write(directory / group.file, sealed)
+            _write(os.path.join(directory, group.file), sealed.pieces)
             meta["groups"][label]["signature"] = sealed.signature
         if entry.outputs_file:
-            shutil.copyfile(entry.path / entry.outputs_file, directory / entry.outputs_file)
+            shutil.copyfile(
+                entry.path / entry.outputs_file, os.path.join(directory, entry.outputs_file)
+            )
         return _write_meta(directory, meta, secret)
 
 
@@ -91,12 +99,12 @@ def read_outputs(data: bytes, compressed: bool) -> tuple[dict[str, Any], ...]:
 
 
 def _write_group(
-    file: Path, draft: Draft, label: str, packed: Packed, secret: bytes
+    directory: str, file: str, place: str, packed: Packed, secret: bytes
 ) -> dict[str, Any]:
-    sealed = packed.seal(secret, place(draft.asset, draft.key, draft.observed, label))
-    _write(file, sealed)
+    sealed = packed.seal(secret, place)
+    _write(os.path.join(directory, file), sealed.pieces)
     return {
-        "file": file.name,
+        "file": file,
         "names": packed.names,
         "externals": packed.externals,
         "nbytes": sealed.nbytes,
@@ -104,29 +112,37 @@ def _write_group(
     }
 
 
-def _write(path: Path, sealed: Sealed) -> None:
-    with open(path, "xb") as file:
-        sealed.write(file)
+def _place(draft: Draft, label: str) -> str:
+    return place(draft.asset, draft.key, draft.observed, label)
 
 
-def _write_outputs(directory: Path, outputs: tuple[dict[str, Any], ...]) -> dict[str, Any]:
+def _write(path: str, pieces: Sequence[bytes | memoryview]) -> None:
+    with open(path, "xb", buffering=0) as file:
+        if sum(len(piece) for piece in pieces) <= _JOINED_BYTES:
+            pieces = [b"".join(pieces)]
+        for piece in pieces:
+            left = memoryview(piece)
+            while left:  # a raw file may take less than all, at most 2 GB on Linux
+                left = left[file.write(left) :]
+
+
+def _write_outputs(directory: str, outputs: tuple[dict[str, Any], ...]) -> dict[str, Any]:
     if not outputs:
         return {"file": "", "digest": "", "nbytes": 0}
     data = json.dumps(outputs, ensure_ascii=False).encode("utf-8", "surrogatepass")
     name = "outputs.json"
     if len(data) > _COMPRESS_BYTES:
         data, name = zlib.compress(data, 1), "outputs.json.z"
-    (directory / name).write_bytes(data)
+    _write(os.path.join(directory, name), [data])
     return {"file": name, "digest": content_digest(data), "nbytes": len(data)}
 
 
-def _write_meta(directory: Path, meta: dict[str, Any], secret: bytes) -> bytes:
+def _write_meta(directory: str, meta: dict[str, Any], secret: bytes) -> dict[str, Any]:
     files = [*meta["groups"].values(), meta["outputs"]]
     meta["nbytes"] = sum(file["nbytes"] for file in files)
-    trace = meta.pop("trace")
-    data = encode({**meta, "trace": trace}, secret)
-    (directory / layout.META).write_bytes(data)
-    return data
+    meta["trace"] = meta.pop("trace")  # last, being long
+    _write(os.path.join(directory, layout.META), [encode(meta, secret)])
+    return meta
 
 
 def _meta_of_entry(entry: Entry) -> dict[str, Any]:
