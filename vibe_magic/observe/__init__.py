@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from . import facets
 from .audit import muted
+from .effects import Effects, effects, irreversible
 from .files import Files, FileState, named_files
 from .paths import Scope, resolve
 from .watch import Observed, Watch
 
 __all__ = [
+    "Effects",
     "FileState",
     "Files",
     "Observed",
     "Scope",
     "Watch",
+    "effects",
+    "facets",
+    "irreversible",
     "muted",
     "named_files",
     "resolve",

@@ -8,12 +8,12 @@ import os
 import re
 import stat as stat_module
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from .audit import muted
-from .paths import resolve
+from .paths import relative, resolve
 
 __all__ = ["FileState", "Files", "named_files"]
 
@@ -196,7 +196,7 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://|mailto:|data:")
 MAX_LITERAL = 1024
 
 
-def named_files(strings: Iterable[str], base: str) -> dict[str, str]:
+def named_files(strings: Iterable[str], base: str, cwd: str | None = None) -> dict[str, str]:
     """Find the files that string literals of a cell name.
 
     Native readers open files that no audit event tells of, and a file that is absent when the cell
@@ -207,38 +207,48 @@ def named_files(strings: Iterable[str], base: str) -> dict[str, str]:
     strings : iterable of str
         The literals.
     base : str
-        The directory that relative names refer to.
+        The directory that recorded names are relative to.
+    cwd : str, optional
+        The directory that the literals refer to: the current one if not given.
 
     Returns
     -------
     dict of str to str
-        Names, relative as they were written or absolute, and the kind to pass to `Files.state`:
-        ``glob`` for patterns, otherwise empty.
+        Names as they are recorded, and the kind to pass to `Files.state`: ``glob`` for patterns,
+        otherwise empty.
     """
     found: dict[str, str] = {}
+    start = os.getcwd() if cwd is None else cwd
     with muted():
         for text in sorted(set(strings)):
-            found.update(_named(text, base))
+            kind = _named_kind(text, start)
+            if kind is not None:
+                found[relative(resolve(os.path.expanduser(text), start), base)] = kind
     return found
 
 
-def _named(text: str, base: str) -> Iterator[tuple[str, str]]:
+def _named_kind(text: str, start: str) -> str | None:
+    """Return the kind of what a literal names: ``glob``, or empty; None if it names nothing."""
     if not text or len(text) > MAX_LITERAL or "\0" in text or "\n" in text or _URL.match(text):
-        return
+        return None
     name = os.path.expanduser(text)
-    path = resolve(name, base)
+    path = resolve(name, start)
     try:
         status = os.stat(path)
     except (OSError, ValueError):
-        if glob.has_magic(name) and _LIKE_A_PATH.match(text) and glob.glob(path, recursive=True):
-            yield name, "glob"
-        elif _LIKE_A_PATH.match(text) and not glob.has_magic(name):
-            yield name, ""
-        return
-    if stat_module.S_ISREG(status.st_mode) or _is_named_directory(text, status):
-        yield name, ""
+        return _absent_kind(text, name, path)
+    return "" if stat_module.S_ISREG(status.st_mode) or _is_named_directory(text, status) else None
+
+
+def _absent_kind(text: str, name: str, path: str) -> str | None:
+    """Return what a literal names that is no file: a pattern, or a file that may yet appear."""
+    if not _LIKE_A_PATH.match(text):
+        return None
+    if not glob.has_magic(name):
+        return ""
+    return "glob" if glob.glob(path, recursive=True) else None
 
 
 def _is_named_directory(text: str, status: os.stat_result) -> bool:
     """Tell the name of a directory from a word, such as a column's, that is also one."""
-    return stat_module.S_ISDIR(status.st_mode) and "/" in text.rstrip(".").lstrip("./")
+    return stat_module.S_ISDIR(status.st_mode) and "/" in text and text.strip("./") != ""

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from .facet import DEFAULT, Default, Facet, Origin, unlike
+from .facet import DEFAULT, Default, Facet, Origin, unlike, variables
 
 __all__ = ["LIBRARIES"]
 
@@ -76,9 +76,13 @@ def _set_pandas(value: Mapping[str, Any], _origin: Origin) -> None:
 def _get_matplotlib(_origin: Origin) -> object:
     """Return the parameters that differ from the settings files'."""
     matplotlib = sys.modules["matplotlib"]
-    present = dict(dict.items(matplotlib.rcParams))
-    default = dict(dict.items(matplotlib.rcParamsOrig))
-    changed = {k: v for k, v in unlike(present, default).items() if not k.startswith(_BACKEND_KEYS)}
+    default = matplotlib.rcParamsOrig
+    # past the methods of rcParams, which warn of deprecated keys and resolve the backend
+    changed = {
+        key: value
+        for key, value in dict.items(matplotlib.rcParams)
+        if value != dict.get(default, key) and not key.startswith(_BACKEND_KEYS)
+    }
     inline = _inline_settings()
     return {key: part for key, part in changed.items() if key not in inline or inline[key] != part}
 
@@ -99,7 +103,7 @@ def _set_matplotlib(value: Mapping[str, Any], _origin: Origin) -> None:
 
 
 def _get_polars(_origin: Origin) -> object:
-    return {key: value for key, value in os.environ.items() if key.startswith("POLARS_")}
+    return {name: os.environ[name] for name in variables() if name.startswith("POLARS_")}
 
 
 def _set_polars(value: Mapping[str, Any], _origin: Origin) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..paths import relative, resolve
-from .facet import DEFAULT, Default, Facet, Origin, levels, unlike
+from .facet import DEFAULT, Default, Facet, Origin, levels, raw_environ, unlike
 
 __all__ = ["PROCESS"]
 
@@ -37,7 +37,7 @@ def _set_cwd(value: str | Default, origin: Origin) -> None:
 
 
 def _get_environ(origin: Origin) -> object:
-    return unlike(os.environ, origin.environ)
+    return {} if raw_environ() == origin.raw_environ else unlike(os.environ, origin.environ)
 
 
 def _set_environ(value: Mapping[str, str | Default], _origin: Origin) -> None:

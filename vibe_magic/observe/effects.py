@@ -1,0 +1,135 @@
+"""Changes of the process that cannot be brought back from a store."""
+
+from __future__ import annotations
+
+import builtins
+import logging
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+__all__ = ["Effects", "effects", "irreversible"]
+
+_STREAMS = ("stdin", "stdout", "stderr")
+_HOOKS = ("excepthook", "displayhook", "unraisablehook", "breakpointhook")
+_SIGNALS = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGALRM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+    if hasattr(signal, name)
+)
+_PASSING = frozenset({"_", "input", "get_ipython", "display"})
+"""Builtins that the shell itself sets and takes away."""
+_OWNERS = ("IPython", "ipykernel", "ipywidgets", "comm", "matplotlib_inline", "vibe_magic")
+"""Packages whose callbacks come and go without a cell meaning it."""
+_HANDLES_LOGGING = frozenset(
+    {"FileHandler", "StreamHandler", "addHandler", "basicConfig", "captureWarnings", "dictConfig"}
+    | {"fileConfig", "handlers", "removeHandler"}
+)
+
+Effects = Mapping[str, Any]
+"""What was in force at one moment, by a phrase that names it."""
+
+
+def effects(shell: Any = None) -> Effects:
+    """Note what is in force in the process and in the shell, by identity.
+
+    Parameters
+    ----------
+    shell : InteractiveShell, optional
+        The shell whose callbacks and transformers count.
+    """
+    found: dict[str, Any] = {f"sys.{name}": id(getattr(sys, name)) for name in _STREAMS + _HOOKS}
+    found["a trace function"] = id(sys.gettrace()) if sys.gettrace() else 0
+    found["a profile function"] = id(sys.getprofile()) if sys.getprofile() else 0
+    found["threading.excepthook"] = id(threading.excepthook)
+    found["warnings.showwarning"] = id(warnings.showwarning)
+    found["a signal handler"] = tuple(map(id, map(signal.getsignal, _SIGNALS)))
+    found["an import hook"] = tuple(map(id, [*sys.meta_path, *sys.path_hooks]))
+    found["builtins"] = {k: id(v) for k, v in vars(builtins).items() if k not in _PASSING}
+    found["logging handlers"] = _logging_handlers()
+    found["an open figure"] = _figures()
+    if shell is not None:
+        found.update(_shell_effects(shell))
+    return found
+
+
+def irreversible(
+    before: Effects, after: Effects, *, mentions: Collection[str] = (), imported: bool = False
+) -> tuple[str, ...]:
+    """Return what a run changed that only running it again brings back.
+
+    Parameters
+    ----------
+    before, after : mapping
+        What `effects` returned.
+    mentions : collection of str, optional
+        The identifiers in the code that ran.
+    imported : bool, optional
+        Whether it imported something new. Handlers that libraries add to their own loggers when
+        they are imported come back with the import.
+    """
+    changed = [name for name, value in after.items() if before.get(name, value) != value]
+    if imported and _HANDLES_LOGGING.isdisjoint(mentions):
+        changed = [name for name in changed if name != "logging handlers"]
+    return tuple(changed)
+
+
+def _logging_handlers() -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Return the handlers of each logger; those that do nothing do not count."""
+    loggers = [("", logging.root), *tuple(logging.root.manager.loggerDict.items())]
+    found = [
+        (name, tuple(id(one) for one in logger.handlers if type(one) is not logging.NullHandler))
+        for name, logger in loggers
+        if isinstance(logger, logging.Logger) and logger.handlers
+    ]
+    return tuple(one for one in found if one[1])
+
+
+def _figures() -> tuple[int, ...]:
+    """Return the figures that pyplot holds; a cell may go on with one that an earlier one began."""
+    module = sys.modules.get("matplotlib._pylab_helpers")
+    return tuple(module.Gcf.figs) if module is not None else ()
+
+
+def _shell_effects(shell: Any) -> dict[str, Any]:
+    """Return the parts that a cell may have added to the shell."""
+    magics = shell.magics_manager.magics
+    named = {kind: {k: v for k, v in found.items() if _counts(v)} for kind, found in magics.items()}
+    events = shell.events.callbacks
+    transformers = [*shell.input_transformers_cleanup, *shell.input_transformers_post]
+    return {
+        "a magic": {kind: {k: id(v) for k, v in found.items()} for kind, found in named.items()},
+        "an event callback": {name: _ids(callbacks) for name, callbacks in events.items()},
+        "an AST transformer": _ids(shell.ast_transformers),
+        "an input transformer": _ids(transformers),
+        "a display formatter": _printers(shell),
+        "a custom exception handler": tuple(map(id, shell.custom_exceptions)),
+    }
+
+
+def _printers(shell: Any) -> tuple[int, ...]:
+    formatters: Iterable[Any] = shell.display_formatter.formatters.values()
+    return tuple(
+        sum(map(_counts, [*one.type_printers.values(), *one.deferred_printers.values()]))
+        for one in formatters
+    )
+
+
+def _ids(found: Iterable[Any]) -> tuple[int, ...]:
+    """Return the identities of callbacks that a cell may have meant."""
+    return tuple(id(_function(one)) for one in found if _counts(one))
+
+
+def _function(callback: Any) -> Callable[..., Any]:
+    """Return what a bound method, which is made anew at each look, is a method of."""
+    function: Callable[..., Any] = getattr(callback, "__func__", callback)
+    return function
+
+
+def _counts(callback: Any) -> bool:
+    """Tell a callback of the notebook or of a library from those of the machinery."""
+    owner = getattr(callback, "__module__", None) or type(callback).__module__
+    return str(owner).partition(".")[0] not in _OWNERS
