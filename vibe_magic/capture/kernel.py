@@ -75,13 +75,18 @@ class KernelTap:
         """Stop listening once everything written so far has been sent."""
         for stream in self._streams:
             _drain(stream)
-        for stream in self._streams:
-            stream.flush()
+        self._flush()
         if _forks() != self._forks:
             self._await_children()
         self._listening = False
         self._patches.undo()
         return settled(self._transcript.outputs())
+
+    def _flush(self) -> None:
+        """Have everything sent. One flush waits for all that the sending thread is busy with."""
+        for number, stream in enumerate(self._streams):
+            if number == 0 or getattr(stream, "_flush_pending", True):
+                stream.flush()
 
     def _sessions(self) -> list[Any]:
         """Return the session of the kernel and, should they differ, those of its streams."""
@@ -189,6 +194,10 @@ def _note_error(transcript: Transcript, _content: dict[str, Any]) -> None:
     transcript.error = True
 
 
+def _note_question(transcript: Transcript, _content: dict[str, Any]) -> None:
+    transcript.asked = True
+
+
 _WRITERS: dict[str, Callable[[Transcript, dict[str, Any]], None]] = {
     "stream": _note_stream,
     "display_data": _note_bundle("display_data"),
@@ -198,6 +207,7 @@ _WRITERS: dict[str, Callable[[Transcript, dict[str, Any]], None]] = {
     "comm_open": _note_comm,
     "comm_msg": _note_comm,
     "error": _note_error,
+    "input_request": _note_question,
 }
 
 

@@ -27,6 +27,8 @@ class Recorder:
         The cell showed a live widget or used a comm; its outputs cannot be replayed.
     error : bool
         The cell showed a traceback (also one from formatting a value, which fails no cell).
+    asked : bool
+        The cell asked the front end for input; without a kernel, `Observed.stdin` tells.
     gaps : tuple of str
         Why the record may lack something; empty as a rule.
     results : tuple of object
@@ -54,6 +56,11 @@ class Recorder:
     def error(self) -> bool:
         """Whether a traceback was shown."""
         return self._transcript.error
+
+    @property
+    def asked(self) -> bool:
+        """Whether the front end was asked for input."""
+        return self._transcript.asked
 
     @property
     def gaps(self) -> tuple[str, ...]:

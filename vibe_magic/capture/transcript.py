@@ -24,6 +24,8 @@ class Transcript:
         A live widget was shown or a comm was used: a replay would show a dead one.
     error : bool
         A traceback was shown.
+    asked : bool
+        A kernel asked its front end for input.
     results : list of object
         The values that the display hook put into ``Out``, in order.
     """
@@ -33,6 +35,7 @@ class Transcript:
         self._lock = threading.Lock()
         self.widgets = False
         self.error = False
+        self.asked = False
         self.results: list[object] = []
 
     def stream(self, name: str, text: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import glob
 import os
+import pkgutil
 import shutil
 import sys
 import threading
@@ -229,8 +230,8 @@ def _made(log: Log, path: Any, _mode: int = 0, directory: int = -1) -> None:
 
 
 def _scanned(log: Log, path: Any = None) -> None:
-    if sys._getframe(2).f_code.co_filename == glob.__file__:
-        return  # the pattern is noted instead of all directories it passes
+    if sys._getframe(2).f_code.co_filename.endswith(_SEARCHERS):
+        return
     name = _absolute(path)
     if name is not None:
         log.listed[name] = None
@@ -283,6 +284,14 @@ def _asked(log: Log, *_: Any) -> None:
     log.stdin = True
 
 
+_SEARCHERS = (
+    glob.__file__,  # the pattern is noted instead of all directories it passes
+    "<frozen importlib._bootstrap_external>",  # these look for modules and packages
+    os.path.join("importlib", "metadata", "__init__.py"),
+    os.path.join("importlib_metadata", "__init__.py"),
+    os.path.join("pkg_resources", "__init__.py"),
+    pkgutil.__file__,
+)
 _QUERIES = frozenset(
     {"fc-list", "getconf", "ldconfig", "ldconfig.real", "lscpu", "nproc", "sysctl", "uname"}
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import logging
 import signal
 import sys
@@ -22,8 +23,10 @@ _SIGNALS = tuple(
 )
 _PASSING = frozenset({"_", "input", "get_ipython", "display"})
 """Builtins that the shell itself sets and takes away."""
-_OWNERS = ("IPython", "ipykernel", "ipywidgets", "comm", "matplotlib_inline", "vibe_magic")
-"""Packages whose callbacks come and go without a cell meaning it."""
+_OWNERS = frozenset(
+    {"IPython", "comm", "ipykernel", "ipywidgets", "matplotlib", "matplotlib_inline", "vibe_magic"}
+)
+"""Packages that add callbacks by themselves, on import or when first used."""
 _HANDLES_LOGGING = frozenset(
     {"FileHandler", "StreamHandler", "addHandler", "basicConfig", "captureWarnings", "dictConfig"}
     | {"fileConfig", "handlers", "removeHandler"}
@@ -131,5 +134,7 @@ def _function(callback: Any) -> Callable[..., Any]:
 
 def _counts(callback: Any) -> bool:
     """Tell a callback of the notebook or of a library from those of the machinery."""
+    while isinstance(callback, functools.partial):
+        callback = callback.func
     owner = getattr(callback, "__module__", None) or type(callback).__module__
     return str(owner).partition(".")[0] not in _OWNERS

@@ -18,6 +18,12 @@ _SYSTEM = (
     "/lib",
     "/usr/lib",
     "/usr/share",
+    "/usr/local/lib",
+    "/usr/local/share",
+    "/usr/X11",
+    "/usr/X11R6",
+    "/Library",
+    "/System",
     "/etc/localtime",
     "/etc/mime.types",
     "/etc/os-release",
@@ -37,6 +43,8 @@ _HOMES = (
 )
 """Variables that say where programs keep settings and caches."""
 _GENERATED = frozenset({"__pycache__", ".ipynb_checkpoints", ".git", ".vibe_magic"})
+_METADATA = (".dist-info", ".egg-info")
+"""Descriptions of packages, which count by their version."""
 _TEMPORARY = ("ipykernel_", "pymp-", "joblib_memmapping_folder_", "matplotlib-", "loky-")
 """How temporary files of the machinery begin."""
 
@@ -67,7 +75,10 @@ class Scope:
     def counts(self, path: str) -> bool:
         """Tell whether an absolute path is the notebook's business."""
         inside = _inside(path)
-        if inside.startswith(self._skip) or not _GENERATED.isdisjoint(path.split(os.sep)):
+        parts = path.split(os.sep)
+        if inside.startswith(self._skip) or not _GENERATED.isdisjoint(parts):
+            return False
+        if any(part.endswith(_METADATA) for part in parts):
             return False
         if inside.startswith(self._ignored) or path.startswith(self._temporary):
             return False

@@ -221,6 +221,20 @@ def test_pager_is_a_gap(kernel: Kernel) -> None:
     assert kernel.value("_recorder.gaps") == ("page is sent with the reply",)
 
 
+def test_asking_for_input_is_known(kernel: Kernel) -> None:
+    client = kernel.client
+    client.execute_interactive(
+        "# record\nanswer = input('?')",
+        allow_stdin=True,
+        stdin_hook=lambda _: client.input("yes"),
+        output_hook=lambda _: None,
+        timeout=30,
+    )
+    assert kernel.value("(answer, _recorder.asked)") == ("yes", True)
+    kernel.record("1")
+    assert kernel.value("_recorder.asked") is False
+
+
 def test_nothing_is_left_behind(kernel: Kernel) -> None:
     kernel.run("import sys\nbefore = (sys.stdout, set(vars(_shell.kernel.session)))")
     kernel.record("print(1)")
