@@ -251,9 +251,8 @@ def _is_reading(reader: threading.Thread) -> bool:
 
 def _futex_number() -> str:
     """Return the number of the system call in which a thread waits for the GIL."""
-    import platform
-
-    return {"x86_64": "202", "aarch64": "98"}.get(platform.machine(), "98")
+    machine = os.uname().machine if hasattr(os, "uname") else ""
+    return "202" if machine == "x86_64" else "98"
 
 
 _FUTEX = _futex_number()

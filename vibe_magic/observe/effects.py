@@ -52,7 +52,7 @@ def effects(shell: Any = None) -> Effects:
     found["a signal handler"] = tuple(map(id, map(signal.getsignal, _SIGNALS)))
     found["an import hook"] = tuple(map(id, [*sys.meta_path, *sys.path_hooks]))
     found["builtins"] = {k: id(v) for k, v in vars(builtins).items() if k not in _PASSING}
-    found["logging handlers"] = _logging_handlers()
+    found["logging handlers"] = _logging_outlets()
     found["an open figure"] = _figures()
     if shell is not None:
         found.update(_shell_effects(shell))
@@ -80,7 +80,7 @@ def irreversible(
     return tuple(changed)
 
 
-def _logging_handlers() -> tuple[tuple[str, tuple[int, ...]], ...]:
+def _logging_outlets() -> tuple[tuple[str, tuple[int, ...]], ...]:
     """Return the handlers of each logger; those that do nothing do not count."""
     loggers = [("", logging.root), *tuple(logging.root.manager.loggerDict.items())]
     found = [

@@ -9,6 +9,7 @@ nothing is seen here; files that a cell names in its source, or with ``--file``,
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import struct
 import sys
@@ -30,6 +31,7 @@ _MASK = (
 ) | _ONLY_DIRECTORY
 
 _SKIPPED = frozenset({"__pycache__", "node_modules", "venv", "site-packages"})
+_EXHAUSTED = frozenset({errno.ENOSPC, errno.ENOMEM})
 _HEAD = struct.Struct("iIII")
 
 
@@ -55,6 +57,7 @@ class Inotify:
     def __init__(self) -> None:
         self._paths: dict[int, str] = {}
         self._watched: set[str] = set()
+        self._skipped: set[str] = set()
         self.complete = True
         self._libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
         flags = os.O_NONBLOCK | os.O_CLOEXEC
@@ -68,10 +71,10 @@ class Inotify:
 
     def watch_tree(self, root: str, skip: Iterable[str] = ()) -> None:
         """Watch a directory and those below, nearest first, without hidden and generated ones."""
-        skipped = {os.path.realpath(path) for path in skip}
+        self._skipped.update(os.path.realpath(path) for path in skip)
         queue = [os.path.realpath(root)]
         for directory in queue:
-            if directory in skipped or not self.watch(directory):
+            if directory in self._skipped or not self.watch(directory):
                 continue
             queue.extend(_children(directory))
 
@@ -84,7 +87,7 @@ class Inotify:
             return False
         number = self._libc.inotify_add_watch(self._fd, os.fsencode(directory), _MASK)
         if number < 0:
-            self.complete = False
+            self.complete &= ctypes.get_errno() not in _EXHAUSTED
             return False
         self._paths[number] = directory
         self._watched.add(directory)
@@ -125,7 +128,17 @@ class Inotify:
                 self._watched.discard(self._paths.pop(number, ""))
             elif number in self._paths:
                 name = os.fsdecode(data[start:offset].rstrip(b"\0"))
-                yield Event(os.path.join(self._paths[number], name), mask)
+                path = os.path.join(self._paths[number], name)
+                yield Event(path, mask)
+                if mask & IS_DIRECTORY and mask & (CREATE | MOVED_TO) and _is_worthwhile(name):
+                    yield from self._found(path)
+
+    def _found(self, directory: str) -> Iterator[Event]:
+        """Watch a new directory, and report what was put there before it was watched."""
+        self.watch_tree(directory)
+        for parent, folders, names in os.walk(directory):
+            folders[:] = filter(_is_worthwhile, folders)
+            yield from (Event(os.path.join(parent, name), CREATE | MODIFY) for name in names)
 
 
 def _children(directory: str) -> list[str]:
@@ -135,9 +148,12 @@ def _children(directory: str) -> list[str]:
             return sorted(
                 entry.path
                 for entry in entries
-                if not entry.name.startswith(".")
-                and entry.name not in _SKIPPED
-                and entry.is_dir(follow_symlinks=False)
+                if _is_worthwhile(entry.name) and entry.is_dir(follow_symlinks=False)
             )
     except OSError:  # not ours to read, or gone meanwhile: nothing to watch there
         return []
+
+
+def _is_worthwhile(name: str) -> bool:
+    """Tell whether files in a directory of this name may matter to a notebook."""
+    return not name.startswith(".") and name not in _SKIPPED

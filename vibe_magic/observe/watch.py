@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import audit, native
 from .files import Files, FileState
 from .paths import Scope, resolve
+
+if TYPE_CHECKING:
+    import asyncio
 
 __all__ = ["Observed", "Watch"]
 
@@ -106,9 +108,10 @@ class Watch:
         self._threads = frozenset(map(id, threading.enumerate()))
         self._tasks = frozenset(map(id, _tasks()))
         if self._inotify is not None:
-            for name in self._named:
-                self._inotify.watch(os.path.dirname(os.path.realpath(self._path(name))))
-            self._inotify.drain()
+            for path in filter(self._scope.counts, map(self._path, self._named)):
+                self._inotify.watch(os.path.dirname(os.path.realpath(path)))
+            with audit.muted():
+                self._inotify.drain()
         self._log = audit.Log()
         audit.listen(self._log)
 
@@ -118,7 +121,8 @@ class Watch:
         if log is None:
             return Observed()
         audit.unlisten(log)
-        events = self._inotify.drain() if self._inotify is not None else []
+        with audit.muted():
+            events = self._inotify.drain() if self._inotify is not None else []
         fates = self._fates(log, events)
         written = self._written(log, fates)
         return Observed(
@@ -290,8 +294,11 @@ def _module_files(path: str) -> frozenset[str]:
 
 def _tasks() -> list[asyncio.Task[Any]]:
     """Return the tasks of the loop that runs in this thread, if one does."""
+    module = sys.modules.get("asyncio")
+    if module is None:
+        return []
     try:
-        return [task for task in asyncio.all_tasks() if not task.done()]
+        return [task for task in module.all_tasks() if not task.done()]
     except RuntimeError:
         return []
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vibe_magic.observe import muted
+from vibe_magic.observe import Files, Watch, muted
 
 if TYPE_CHECKING:
     from .conftest import Watched
@@ -348,6 +348,33 @@ def test_native_writers_are_seen(base: Path, watched: Watched) -> None:
     assert set(seen.written) == {"new.parquet", "old.parquet"}
     assert not seen.read
     assert not seen.updated
+
+
+def test_native_writers_into_new_directories(base: Path, watched: Watched) -> None:
+    import polars as pl
+
+    with watched() as outcome:
+        os.makedirs("out/deep")
+        pl.DataFrame({"a": [1]}).write_parquet("out/deep/a.parquet")
+    assert set(outcome[0].written) == {"out", "out/deep", "out/deep/a.parquet"}
+    assert not outcome[0].read
+
+
+def test_directories_made_since_are_watched(files: Files, base: Path) -> None:
+    watch = Watch(files)
+    Path("new").mkdir()
+    Path("new/a").write_text("x")
+    watch.start()
+    subprocess.run("cat new/a", shell=True, check=True, stdout=subprocess.DEVNULL)
+    assert set(watch.stop().read) == {"new/a"}
+    watch.close()
+
+
+def test_a_literal_in_a_missing_directory_is_no_gap(base: Path, watched: Watched) -> None:
+    with watched("missing/a.csv") as outcome:
+        pass
+    assert outcome[0].read["missing/a.csv"].kind == "absent"
+    assert not outcome[0].gaps
 
 
 def test_native_readers_of_directories(base: Path, watched: Watched) -> None:

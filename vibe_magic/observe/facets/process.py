@@ -87,13 +87,13 @@ def _get_filters(origin: Origin) -> object:
         present = [entry for entry in present if entry not in origin.library]
     if present == origin.filters:
         return DEFAULT
-    kept = _common_end(present, origin.filters)
+    kept = _shared_end(present, origin.filters)
     own = [_described(entry) for entry in present[: len(present) - len(kept)]]
     dropped = [_described(entry) for entry in origin.filters if entry not in kept]
     return (tuple(own), tuple(dropped))
 
 
-def _common_end(present: Sequence[Any], original: Sequence[Any]) -> list[Any]:
+def _shared_end(present: Sequence[Any], original: Sequence[Any]) -> list[Any]:
     """Return the longest end of one list that the other has in the same order."""
     kept: list[Any] = []
     rest = list(original)
