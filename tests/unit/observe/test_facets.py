@@ -250,7 +250,7 @@ def test_state_of_the_process(base: Path) -> None:
     facets.begin(base)
     assert "<environ>" not in facets.snapshot(base)
     os.environ["VM_TEST"] = "1"
-    assert facets.snapshot(base, ["<environ>"]) == {"<environ>": {"VM_TEST": "1"}}
+    assert facets.snapshot(base, {"x"}, names=["<environ>"]) == {"<environ>": {"VM_TEST": "1"}}
     facets.learn(set())
     facets.apply({"<environ>": {"VM_TEST": DEFAULT}})
     assert "VM_TEST" not in os.environ

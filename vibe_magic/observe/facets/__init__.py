@@ -125,9 +125,19 @@ def begin(base: str | os.PathLike[str]) -> Facets:
     return _current[0]
 
 
-def snapshot(base: str | os.PathLike[str], names: Iterable[str] = ALL) -> State:
-    """Return the present state, relative to `begin` or else to the first call."""
+def snapshot(
+    base: str | os.PathLike[str],
+    mentions: Collection[str] | None = None,
+    *,
+    names: Iterable[str] = ALL,
+) -> State:
+    """Return the present state, relative to `begin` or else to the first call.
+
+    After code of the notebook has run, `mentions` are the identifiers in it; see `Facets.learn`.
+    """
     facets = _current[0] if _current else begin(base)
+    if mentions is not None:
+        facets.learn(mentions)
     return facets.snapshot(names)
 
 
