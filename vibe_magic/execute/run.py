@@ -53,24 +53,28 @@ class Run:
         self._watch.start(named)
         self._started_s = time.perf_counter()
 
-    def finish(self, failed: bool) -> Outcome:
+    def finish(self, failed: bool, results: tuple[object, ...] = ()) -> Outcome:
         """End; look at what the body did.
 
         Parameters
         ----------
         failed : bool
             Whether it raised or was interrupted.
+        results : tuple of object, optional
+            Values that were displayed as results without entering ``Out``.
         """
         duration_s = time.perf_counter() - self._started_s
         observed = self._watch.stop()
         outputs = self._recorder.stop()
+        if results:
+            outputs = _with_result(outputs)
         effects = Effects.of(
             self.job,
             self._bindings.changes(self.job.namespace, self.job.cell.facts.writes),
             self._bindings.held,
             before=self._state,
             after=facets.snapshot(str(self.job.base), self.job.reach.facts.mentions),
-            results=self._recorder.results,
+            results=results or self._recorder.results,
         )
         failed = failed or self._recorder.error
         groups, blockers = self._judged(effects, observed, failed)
@@ -101,6 +105,16 @@ class Run:
         if found:
             return {}, found
         return pack_groups(self.job, effects)
+
+
+def _with_result(outputs: tuple[Output, ...]) -> tuple[Output, ...]:
+    """Mark the last display as the result that it would have been in the asset's own cell."""
+    places = [i for i, item in enumerate(outputs) if item["output_type"] == "display_data"]
+    if not places:
+        return outputs
+    last = outputs[places[-1]]
+    result = {key: last[key] for key in ("data", "metadata")} | {"output_type": "execute_result"}
+    return (*outputs[: places[-1]], result, *outputs[places[-1] + 1 :])
 
 
 def shown(outputs: tuple[Output, ...]) -> bool:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from vibe_magic.cell import Facts
+from vibe_magic.errors import Undigestible
+from vibe_magic.execute import GENERATORS, Blocker, fact_of
 from vibe_magic.identity import (
     Reach,
     combine,
@@ -18,12 +21,11 @@ from vibe_magic.identity import (
     digest,
     explore,
     fingerprint,
-    locate,
+    module_static,
     package_version,
     text_digest,
 )
-from vibe_magic.errors import Undigestible
-from vibe_magic.observe import facets, present_state
+from vibe_magic.observe import Files, FileState, facets
 from vibe_magic.trace import ABSENT, UNKNOWN, Fact
 
 from .asset import Asset
@@ -47,36 +49,57 @@ class Surroundings:
     ----------
     namespace : dict
         The notebook's names.
-    base : Path
-        The directory that file names are relative to.
+    files : Files
+        Compares files with the present.
     environ : dict of str to str
         The environment.
     memo : dict
-        Digests known to hold since no code of the notebook has run.
-    own : callable
-        For an asset and a reference that it changed itself: the fact that it read then, or None.
+        Digests that hold as long as no code of the notebook runs; its owner clears it.
     """
 
-    namespace: MutableMapping[str, Any]
-    base: Path
+    namespace: dict[str, Any]
+    files: Files
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     memo: dict[Any, Any] = field(default_factory=dict)
-    own: Callable[[Asset, str, Fact], Fact] = lambda asset, ref, fact: fact
 
-    def state(self) -> Mapping[str, Any]:
+    @property
+    def base(self) -> str:
+        """The directory that file names are relative to."""
+        return self.files.base
+
+    def state(self) -> Mapping[str, Fact]:
         """Return the process state that differs from the defaults."""
-        if "state" not in self.memo:
-            self.memo["state"] = facets.snapshot(self.base)
-        state: Mapping[str, Any] = self.memo["state"]
+        if "<state>" not in self.memo:
+            taken = facets.snapshot(self.base)
+            self.memo["<state>"] = {
+                ref: Fact(digest(value).hex, "state") for ref, value in taken.items()
+            }
+        state: Mapping[str, Fact] = self.memo["<state>"]
         return state
 
 
 @dataclass
 class Live:
-    """A :class:`~vibe_magic.trace.World` made from a kernel's namespace."""
+    """A :class:`~vibe_magic.trace.World` made from a kernel's namespace.
+
+    Parameters
+    ----------
+    asset : Asset
+        The cell that looks.
+    around : Surroundings
+        What it sees.
+    own : dict of str to Fact
+        What references stood for before the asset itself changed them; these are its inputs, not
+        what it made of them.
+    stale : dict of str to str
+        Stale assets by the names that they will bind anew.
+    """
 
     asset: Asset
     around: Surroundings
+    own: Mapping[str, Fact] = field(default_factory=dict)
+    stale: Mapping[str, str] = field(default_factory=dict)
+    python: str = PYTHON
 
     @cached_property
     def reach(self) -> Reach:
@@ -86,5 +109,111 @@ class Live:
             self.around.namespace,
             ignore=frozenset(self.asset.spec.ignore),
             memo=self.around.memo,
-            search_path=(str(self.around.base),),
+            search_path=(self.around.base,),
         )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The cell's code by meaning."""
+        return fingerprint(self.asset.cell, docs=self.reach.facts.introspects)
+
+    @property
+    def source(self) -> str:
+        """The cell as typed."""
+        return self.asset.cell.source
+
+    @property
+    def params(self) -> Mapping[str, str]:
+        """The options that shape the result."""
+        return self.asset.spec.params
+
+    @cached_property
+    def key(self) -> str:
+        """Digest of all that is known before a run and looked up by name."""
+        inputs = sorted(
+            (ref, fact.digest)
+            for ref in self.reach.inputs
+            if ref.isidentifier()
+            for fact in [self.look(ref)]
+        )
+        options = sorted(self.params.items())
+        return combine("key", self.fingerprint, self.python, repr(options), repr(inputs))
+
+    def blockers(self) -> tuple[Blocker, ...]:
+        """Return what is known before a run to stand against storing its result."""
+        hazards = [Blocker(h.detail, _HAZARDS[h.kind]) for h in self.reach.facts.hazards]
+        problems = [
+            Blocker(p.name, f"is a {p.type_name}, whose content cannot be compared",
+                    f"--ignore {p.name.split('.')[0]} makes the cell cacheable all the same")
+            for p in self.reach.problems
+        ]
+        return tuple(dict.fromkeys((*hazards, *problems)))
+
+    def env_names(self) -> frozenset[str]:
+        """Return the environment variables that count."""
+        return self.reach.facts.env | frozenset(self.asset.spec.env)
+
+    def refs(self) -> frozenset[str]:
+        """Return the references that the code needs at present."""
+        return frozenset(self.reach.inputs) | (self.around.state().keys() - GENERATORS)
+
+    def look(self, ref: str) -> Fact:
+        """Return what a reference stands for at present."""
+        if ref in self.own:
+            return self.own[ref]
+        if ref.startswith("<"):
+            return self.around.state().get(ref, ABSENT)
+        if ref in self.reach.inputs:
+            return fact_of(self.reach.inputs[ref])
+        return self._beyond(ref)
+
+    def _beyond(self, ref: str) -> Fact:
+        """Look at what an earlier run needed and the text alone does not show."""
+        module, colon, attribute = ref.partition(":")
+        if colon and module not in sys.modules:
+            static = module_static(module, attribute, (self.around.base,))
+            return Fact("", "module", static) if static else ABSENT
+        wanted = (
+            Facts(modules=frozenset({(module, attribute)}))
+            if colon
+            else Facts(reads=frozenset({ref}))
+        )
+        reach = explore(wanted, self.around.namespace, memo=self.around.memo)
+        if ref in reach.inputs:
+            return fact_of(reach.inputs[ref])
+        return UNKNOWN if reach.problems else ABSENT
+
+    def summary(self, ref: str) -> Mapping[str, Any]:
+        """Describe what a reference stands for at present."""
+        return describe(self.around.namespace[ref]) if ref in self.around.namespace else {}
+
+    def upstream(self, ref: str) -> str:
+        """Name the stale asset that will bind the reference anew."""
+        return self.stale.get(ref, "")
+
+    def file_state(self, path: str, recorded: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return the present state of a file, or None if the recorded one still holds."""
+        present = self.around.files.compare(path, FileState.from_json(recorded))
+        return None if present is None else present.to_json()
+
+    def env(self, name: str) -> str:
+        """Return the digest of an environment variable."""
+        return env_digest(name, self.around.environ)
+
+    def package(self, name: str) -> str:
+        """Return the version of a distribution that is installed or loaded."""
+        return package_version(name)
+
+    def difference(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+        """Say in one line how two summaries differ."""
+        return difference(before, after)
+
+
+_HAZARDS: Mapping[str, str] = {
+    "dynamic": "reaches names in ways that cannot be followed",
+    "stdin": "asks for input",
+    "process": "starts another process, whose files and effects are out of sight",
+    "magic": "does what only running it can do",
+    "history": "reads the history of this session",
+    "exit": "ends the process",
+}

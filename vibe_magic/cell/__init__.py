@@ -1,0 +1,23 @@
+"""Source text → what a cell reads, binds, calls and names; pure syntax, no state."""
+
+from __future__ import annotations
+
+from .definitions import definitions, is_definition
+from .encoding import encode
+from .facts import Facts, Hazard
+from .reading import facts_of, facts_of_module
+from .text import Cell, analyse, python_source, split_header
+
+__all__ = [
+    "Cell",
+    "Facts",
+    "Hazard",
+    "analyse",
+    "definitions",
+    "encode",
+    "facts_of",
+    "facts_of_module",
+    "is_definition",
+    "python_source",
+    "split_header",
+]

@@ -1,0 +1,92 @@
+"""Statements that only define: imports, functions and classes that can be made again at no cost."""
+
+from __future__ import annotations
+
+import ast
+
+__all__ = ["definitions", "is_definition"]
+
+_QUIET = (ast.Name, ast.Attribute, ast.Constant, ast.Subscript, ast.Tuple, ast.BinOp, ast.BitOr,
+          ast.List, ast.Load, ast.expr_context)
+
+
+def is_definition(statement: ast.stmt) -> bool:
+    """Tell whether a statement only defines: running it again gives the same and does nothing else."""
+    match statement:
+        case ast.Import():
+            return True
+        case ast.ImportFrom(names=names):
+            return all(alias.name != "*" for alias in names)
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            return not statement.decorator_list and _plain_signature(statement)
+        case ast.ClassDef():
+            return (
+                not statement.decorator_list
+                and not statement.keywords
+                and all(_is_quiet(base) for base in statement.bases)
+                and all(_is_member(member) for member in statement.body)
+            )
+    return False
+
+
+def definitions(tree: ast.Module, stores: frozenset[str]) -> tuple[tuple[ast.stmt, ...], frozenset[str]]:
+    """Return the statements that only define, and the names that they alone bind.
+
+    Parameters
+    ----------
+    tree : ast.Module
+        A cell.
+    stores : frozenset of str
+        Attributes that the cell sets; what it changes after the definition must be stored.
+    """
+    touched = {target.partition(".")[0] for target in stores}
+    names: dict[str, bool] = {}
+    for statement in tree.body:
+        pure = is_definition(statement)
+        for name in _bound(statement):
+            names[name] = names.get(name, True) and pure
+    alone = frozenset(name for name, pure in names.items() if pure and name not in touched)
+    chosen = tuple(s for s in tree.body if is_definition(s) and set(_bound(s)) <= alone)
+    return chosen, frozenset(name for s in chosen for name in _bound(s))
+
+
+def _bound(statement: ast.stmt) -> list[str]:
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return [a.asname or a.name.partition(".")[0] for a in statement.names]
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [statement.name]
+    stored = (ast.Store, ast.Del)
+    return [n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, stored)]
+
+
+def _plain_signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    args = node.args
+    defaults = [*args.defaults, *(d for d in args.kw_defaults if d)]
+    every = [*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg]
+    notes = [a.annotation for a in every if a and a.annotation]
+    notes += [node.returns] if node.returns else []
+    return all(_is_literal(d) for d in defaults) and all(_is_quiet(n) for n in notes)
+
+
+def _is_literal(node: ast.expr) -> bool:
+    """Tell whether an expression is a constant that cannot change."""
+    if isinstance(node, ast.UnaryOp):
+        return isinstance(node.operand, ast.Constant)
+    if isinstance(node, ast.Tuple):
+        return all(_is_literal(part) for part in node.elts)
+    return isinstance(node, ast.Constant)
+
+
+def _is_quiet(node: ast.expr) -> bool:
+    return all(isinstance(part, _QUIET) for part in ast.walk(node))
+
+
+def _is_member(node: ast.stmt) -> bool:
+    match node:
+        case ast.Assign(targets=[ast.Name()], value=value):
+            return _is_literal(value)
+        case ast.AnnAssign(target=ast.Name(), annotation=note, value=value):
+            return _is_quiet(note) and (value is None or _is_literal(value))
+        case ast.Expr(value=ast.Constant()) | ast.Pass():
+            return True
+    return is_definition(node) and not isinstance(node, ast.Import | ast.ImportFrom)

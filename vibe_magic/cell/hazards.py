@@ -1,0 +1,94 @@
+"""Names whose use has effects, or depends on things, that the text of the code does not tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from .facts import Hazard
+
+__all__ = [
+    "FRAME_ATTRIBUTES",
+    "INTROSPECTION",
+    "IPYTHON_TEXT",
+    "SHELL_MAGICS",
+    "WRAPPERS",
+    "hazards_of_name",
+    "history",
+]
+
+# Mentioning one of these can bring docstrings, source text or line numbers into a result.
+INTROSPECTION = frozenset(
+    "__doc__ __code__ help getdoc getsource getsourcelines getsourcefile findsource getcomments"
+    " getlineno inspect doctest pydoc linecache traceback currentframe _getframe co_firstlineno"
+    " co_consts co_code co_positions co_lines pinfo pinfo2 psource pdoc pfile"
+    " format_exc print_exc tb_lineno f_lineno".split()
+)
+
+# Attributes that lead to a namespace.
+FRAME_ATTRIBUTES = frozenset(
+    "f_globals f_locals f_back f_builtins __globals__ user_ns user_global_ns user_ns_hidden"
+    " user_module __builtins__".split()
+)
+
+# Magics that only run the code they are given, in the namespace of the notebook.
+WRAPPERS = frozenset({"time", "timeit", "prun", "capture"})
+SHELL_MAGICS = frozenset("bash sh script sx system ! !! cmd perl ruby".split())
+IPYTHON_TEXT = frozenset({"run_line_magic", "run_cell_magic", "system", "getoutput"})
+
+_HISTORY = re.compile(r"_{1,3}|_\d+|_i{1,3}|_i\d+|_[iod]h|_exit_code|Out|In")
+
+_HARMLESS = frozenset(
+    "PIPE DEVNULL STDOUT CalledProcessError TimeoutExpired SubprocessError CompletedProcess"
+    " list2cmdline".split()
+)
+_PROCESS = re.compile(
+    r"subprocess(\..*)?"
+    r"|(os|posix|nt)\.(system|popen|fork|forkpty|startfile|spawn\w*|exec[lv]\w*|posix_spawnp?)"
+    r"|pty\.(spawn|fork)|asyncio\.create_subprocess_\w+|pexpect(\..*)?"
+    r"|asyncio\.subprocess\.create_subprocess_\w+"
+)
+_STDIN = re.compile(
+    r"(builtins\.)?(input|raw_input)|getpass\.getpass|getpass\.win_getpass"
+    r"|sys\.(__)?stdin(__)?(\..*)?|fileinput(\..*)?"
+)
+_EXIT = re.compile(r"(os|posix|nt)\.(_exit|abort)")
+_EXIT_HERE = re.compile(r"sys\.exit|(builtins\.)?(exit|quit)")
+_DYNAMIC = re.compile(
+    r"(builtins\.)?(globals|exec|eval|breakpoint)|sys\.(modules|settrace|setprofile)(\..*)?"
+    r"|importlib\.reload|__builtins__(\..*)?|gc\.get_(objects|referrers)|__main__(\..*)?"
+    r"|(code|pdb)\.(interact|set_trace|InteractiveConsole)|builtins\.(locals|vars)"
+    r"|get_ipython(\..*)?|IPython\.get_ipython|IPython\.core\.getipython\.get_ipython"
+)
+_CALLED = re.compile(r"(input|globals|exec|eval|exit|quit|breakpoint|get_ipython|reload|getpass)$")
+
+
+def history(name: str) -> bool:
+    """Whether IPython binds this global name to earlier results or inputs."""
+    return _HISTORY.fullmatch(name) is not None
+
+
+def hazards_of_name(name: str, path: str, line: int, later: bool) -> Iterator[Hazard]:
+    """Yield the hazard, if any, of using ``name.path``.
+
+    Parameters
+    ----------
+    name : str
+        A global name, or the dotted name of a module.
+    path : str
+        Attributes taken from it, dotted; empty for the name as such.
+    line : int
+        Where.
+    later : bool
+        Whether inside a function.
+    """
+    dotted = f"{name}.{path}" if path else name
+    shown = dotted + "()" if _CALLED.search(dotted) else dotted
+    if _PROCESS.fullmatch(dotted) and dotted.rpartition(".")[2] not in _HARMLESS:
+        yield Hazard("process", shown, line)
+    elif _STDIN.fullmatch(dotted):
+        yield Hazard("stdin", shown, line)
+    elif _EXIT.fullmatch(dotted) or (not later and _EXIT_HERE.fullmatch(dotted)):
+        yield Hazard("exit", shown, line)
+    elif _DYNAMIC.fullmatch(dotted):
+        yield Hazard("dynamic", shown, line)

@@ -1,0 +1,29 @@
+"""Run one cell body in a namespace and say what it did."""
+
+from __future__ import annotations
+
+from .body import run_body
+from .effects import GENERATORS, Effects, identities
+from .evidence import fact_of, summaries
+from .job import RESULT, STATE, Blocker, Job, Outcome
+from .namespace import user_names
+from .groups import sharing
+from .run import Run, shown
+
+__all__ = [
+    "GENERATORS",
+    "RESULT",
+    "STATE",
+    "Blocker",
+    "Effects",
+    "Job",
+    "Outcome",
+    "Run",
+    "fact_of",
+    "identities",
+    "run_body",
+    "sharing",
+    "shown",
+    "summaries",
+    "user_names",
+]

@@ -1,0 +1,99 @@
+"""Run a cell body outside its own cell: for an asset that another cell or a command brings up to date."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import threading
+from collections.abc import Coroutine, MutableMapping
+from typing import Any
+
+from vibe_magic.cell import Cell
+
+__all__ = ["run_body"]
+
+
+def run_body(
+    cell: Cell, namespace: MutableMapping[str, Any], shell: Any
+) -> tuple[bool, tuple[object, ...]]:
+    """Run a body as its cell would; show its traceback if it raises.
+
+    The value of a last expression is displayed, but does not enter ``Out``, which belongs to the cell that
+    the person runs.
+
+    Returns
+    -------
+    tuple
+        Whether it raised, and the values displayed as results (one or none).
+    """
+    shell.events.trigger("pre_execute")
+    try:
+        return _run(cell, namespace, shell)
+    finally:
+        shell.events.trigger("post_execute")
+
+
+def _run(
+    cell: Cell, namespace: MutableMapping[str, Any], shell: Any
+) -> tuple[bool, tuple[object, ...]]:
+    results: tuple[object, ...] = ()
+    name = shell.compile.cache(cell.python, shell.execution_count, raw_code=cell.source)
+    try:
+        with shell.builtin_trap, shell.display_trap:
+            for code, shows in _codes(cell, name, shell.compile):
+                value = _evaluated(code, namespace)
+                if shows and value is not None:
+                    results = (value,)
+                    _display(value, shell)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        shell.showtraceback(running_compiled_code=True)
+        return True, ()
+    return False, results
+
+
+def _codes(cell: Cell, filename: str, compiler: Any) -> list[tuple[Any, bool]]:
+    tree = compiler.ast_parse(cell.python, filename=filename)
+    codes = []
+    for place, statement in enumerate(tree.body):
+        shows = cell.displays and place == len(tree.body) - 1 and isinstance(statement, ast.Expr)
+        unit: ast.AST = ast.Module([statement], [])
+        if shows:
+            unit = ast.Expression(statement.value)  # type: ignore[attr-defined]
+        with compiler.extra_flags(ast.PyCF_ALLOW_TOP_LEVEL_AWAIT):
+            codes.append((compiler(unit, filename, "eval" if shows else "exec"), shows))
+    return codes
+
+
+def _evaluated(code: Any, namespace: MutableMapping[str, Any]) -> Any:
+    value = eval(code, namespace)
+    if code.co_flags & inspect.CO_COROUTINE:
+        return _awaited(value)
+    return value
+
+
+def _awaited(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Await in a thread of its own: the loop of this thread is busy with the cell that asked."""
+    box: list[Any] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            box.append(asyncio.run(coroutine))
+        except BaseException as error:  # handed to the waiting thread, which raises it
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="vibe_magic await")
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return box[0]
+
+
+def _display(value: Any, shell: Any) -> None:
+    data, metadata = shell.display_formatter.format(value)
+    if data:
+        shell.display_pub.publish(data, metadata)

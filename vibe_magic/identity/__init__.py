@@ -1,0 +1,32 @@
+"""The only place where identity is computed: of values, of code, of modules and packages."""
+
+from __future__ import annotations
+
+from . import code as code
+from .describe import describe, difference
+from .explore import Identity, Problem, Reach, explore
+from .keys import combine, file_digest, fingerprint, text_digest
+from .modules import package_version
+from .parts import Parts, parts
+from .statics import module_static, note_loaded
+from .values import Digest, digest
+
+__all__ = [
+    "Digest",
+    "Identity",
+    "Parts",
+    "Problem",
+    "Reach",
+    "combine",
+    "describe",
+    "difference",
+    "digest",
+    "explore",
+    "file_digest",
+    "fingerprint",
+    "module_static",
+    "note_loaded",
+    "package_version",
+    "parts",
+    "text_digest",
+]

@@ -1,0 +1,117 @@
+"""Functions and classes taken apart: code by meaning, and the values that belong to it."""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+from .kinds import reduces
+from .modules import is_local, module_of
+from .sources import meaning_of
+
+if TYPE_CHECKING:
+    from .values import Walk
+
+__all__ = ["followed"]
+
+_CLASS_NOISE = frozenset(
+    "__module__ __doc__ __dict__ __weakref__ __qualname__ __firstlineno__ __static_attributes__"
+    " __abstractmethods__ _abc_impl __annotations__ __annotate__ __annotate_func__"
+    " __annotations_cache__ __match_args__ __orig_bases__ __parameters__ __slotnames__"
+    " __dataclass_params__ __subclasshook__ __type_params__ __classdictcell__"
+    " __pydantic_core_schema__ __pydantic_validator__ __pydantic_serializer__ _member_map_"
+    " _value2member_map_ _hashable_values_ _unhashable_values_".split()
+)
+
+
+def followed(obj: Any) -> bool:
+    """Tell whether code is the notebook's own or a local module's, rather than of an installed package."""
+    return is_local(module_of(obj))
+
+
+@reduces(types.FunctionType)
+def _function(value: types.FunctionType, walk: Walk) -> Any:
+    if not is_local(value.__globals__.get("__name__", "__main__")):
+        return _package(value, walk)
+    walk.met(value)
+    cells = [_content(cell) for cell in value.__closure__ or ()]
+    meaning = meaning_of(value.__code__).encoded
+    return ("function", meaning, value.__defaults__, value.__kwdefaults__, cells,
+            value.__dict__ or None)
+
+
+def _content(cell: types.CellType) -> Any:
+    try:
+        return (cell.cell_contents,)
+    except ValueError:
+        return ()
+
+
+def _package(value: Any, walk: Walk) -> Any:
+    module = str(getattr(value, "__module__", None) or "builtins")
+    walk.modules.add(module.partition(".")[0])
+    return "package", module, str(getattr(value, "__qualname__", type(value).__qualname__))
+
+
+@reduces(type)
+def _class(value: type, walk: Walk) -> Any:
+    if not followed(value):
+        return _package(value, walk)
+    walk.met(value)
+    members = {
+        name: member
+        for name, member in sorted(vars(value).items())
+        if name not in _CLASS_NOISE and not isinstance(member, _SLOTS)
+    }
+    return "class", value.__qualname__, type(value), list(value.__bases__), members
+
+
+_SLOTS = (types.MemberDescriptorType, types.GetSetDescriptorType)
+
+
+@reduces(types.BuiltinFunctionType)
+def _builtin(value: Any, walk: Walk) -> Any:
+    owner = getattr(value, "__self__", None)
+    if owner is None or isinstance(owner, types.ModuleType):
+        return _package(value, walk)
+    return "bound", value.__name__, owner
+
+
+@reduces(types.MethodType)
+def _method(value: types.MethodType, walk: Walk) -> Any:
+    return "method", value.__func__, value.__self__
+
+
+@reduces(property)
+def _property(value: property, walk: Walk) -> Any:
+    return "property", value.fget, value.fset, value.fdel
+
+
+@reduces(staticmethod, classmethod)
+def _wrapped(value: Any, walk: Walk) -> Any:
+    return type(value).__name__, value.__func__
+
+
+@reduces("functools.cached_property", "functools.singledispatchmethod")
+def _cached_property(value: Any, walk: Walk) -> Any:
+    return type(value).__name__, value.func
+
+
+@reduces(types.WrapperDescriptorType, types.MethodDescriptorType, types.ClassMethodDescriptorType)
+def _descriptor(value: Any, walk: Walk) -> Any:
+    return "descriptor", value.__name__, value.__objclass__
+
+
+@reduces(types.CodeType, tracked=False)
+def _code(value: types.CodeType, walk: Walk) -> Any:
+    return "code", meaning_of(value).encoded
+
+
+@reduces("numpy.ufunc")
+def _ufunc(value: Any, walk: Walk) -> Any:
+    known = getattr(sys.modules.get("numpy"), value.__name__, None)
+    if known is value:
+        walk.modules.add("numpy")
+        return "ufunc", value.__name__
+    return "ufunc", value.__name__, value.nin, value.nout

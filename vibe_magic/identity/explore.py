@@ -1,0 +1,293 @@
+"""From what a cell's text reads to the flat map of everything that it depends on."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import FunctionType, ModuleType
+from typing import Any, NamedTuple
+
+from vibe_magic.cell import Facts
+from vibe_magic.errors import Undigestible
+
+from .keys import combine
+from .modules import is_local, loaded, package_of, package_version
+from .sources import meaning_of
+from .statics import loaded_static, module_static
+from .values import Digest, digest
+
+__all__ = ["Identity", "Problem", "Reach", "explore"]
+
+_SHELL = frozenset(
+    "In Out get_ipython exit quit _ __ ___ _i _ii _iii _ih _oh _dh display open".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a reference stands for.
+
+    Attributes
+    ----------
+    digest : str
+        Of the live value; empty for a name of a module that is not loaded.
+    kind : str
+        ``value``, ``function``, ``class``, ``module`` or ``missing``.
+    static : str
+        Digest of the source, for names of local modules.
+    """
+
+    digest: str
+    kind: str
+    static: str = ""
+
+
+class Problem(NamedTuple):
+    """An input that has no digest: its name, type, and why."""
+
+    name: str
+    type_name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Everything that a cell depends on, as far as it is known before it runs.
+
+    Attributes
+    ----------
+    inputs : mapping of str to Identity
+        By reference: a notebook name, or ``module:name``.
+    facts : Facts
+        Of the cell and of all code that it can call.
+    packages : mapping of str to str
+        Versions of the distributions it uses.
+    problems : tuple of Problem
+        Inputs that cannot be digested.
+    values : mapping of str to object
+        The values behind references, code and modules left out.
+    """
+
+    inputs: Mapping[str, Identity]
+    facts: Facts
+    packages: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def explore(
+    facts: Facts,
+    namespace: dict[str, Any],
+    *,
+    ignore: frozenset[str] = frozenset(),
+    memo: dict[Any, Any] | None = None,
+    search_path: Sequence[str] = (),
+) -> Reach:
+    """Resolve what a cell reads, and what the code it reaches reads in turn.
+
+    Parameters
+    ----------
+    facts : Facts
+        Of the cell.
+    namespace : dict
+        The notebook's names.
+    ignore : frozenset of str
+        Names that do not count.
+    memo : dict, optional
+        Digests that hold for as long as its owner does not clear it.
+    search_path : sequence of str
+        Where local modules lie, besides ``sys.path``.
+    """
+    walk = _Exploration(namespace, ignore, {} if memo is None else memo, tuple(search_path))
+    walk.follow(facts, "")
+    walk.run()
+    return walk.reach(facts)
+
+
+class _Exploration:
+    """The work list of one exploration."""
+
+    def __init__(
+        self,
+        namespace: dict[str, Any],
+        ignore: frozenset[str],
+        memo: dict[Any, Any],
+        search_path: tuple[str, ...],
+    ) -> None:
+        self.namespace = namespace
+        self.ignore = ignore
+        self.memo = memo
+        self.search_path = search_path
+        self.inputs: dict[str, Identity] = {}
+        self.values: dict[str, Any] = {}
+        self.problems: dict[str, Problem] = {}
+        self.packages: set[str] = set()
+        self.code: dict[int, Facts] = {}
+        self.waiting: list[tuple[str, str, frozenset[str] | None]] = []
+        self.done: set[tuple[str, str, frozenset[str] | None]] = set()
+
+    def follow(self, facts: Facts, scope: str) -> None:
+        """Put what code in a scope (a module's name, empty for the notebook) needs on the list."""
+        self.waiting += [(scope, name, facts.attributes.get(name)) for name in facts.reads]
+        for module, path in facts.modules:
+            self._module(module, path)
+
+    def run(self) -> None:
+        """Work the list off."""
+        while self.waiting:
+            item = self.waiting.pop()
+            if item not in self.done:
+                self.done.add(item)
+                scope, name, paths = item
+                if scope:
+                    self._attribute(scope, name, paths)
+                else:
+                    self._name(name, paths)
+
+    def reach(self, facts: Facts) -> Reach:
+        """Sum up."""
+        versions = {name: package_version(name) for name in sorted(self.packages)}
+        packages = {name: version for name, version in versions.items() if version}
+        problems = tuple(self.problems[name] for name in sorted(self.problems))
+        return Reach(self.inputs, _merged(facts, self.code.values()), packages, problems, self.values)
+
+    def _name(self, name: str, paths: frozenset[str] | None) -> None:
+        if name in self.ignore or name in _SHELL:
+            return
+        if name in self.namespace:
+            self._value(name, self.namespace[name], paths)
+        elif not hasattr(builtins, name):
+            self.inputs[name] = Identity("missing", "missing")
+
+    def _value(self, ref: str, value: Any, paths: frozenset[str] | None, static: str = "") -> None:
+        if isinstance(value, ModuleType):
+            self.inputs[ref] = Identity(combine("module", value.__name__), "module", static)
+            for path in paths or ("",):
+                self._module(value.__name__, path)
+            return
+        try:
+            found = self._digest(value)
+        except Undigestible as error:
+            self.problems[ref] = Problem(ref.replace(":", "."), error.type_name, error.reason)
+            return
+        kind = _kind(value)
+        self.inputs[ref] = Identity(found.hex, kind, static)
+        if kind == "value":
+            self.values[ref] = value
+        self.packages |= {package_of(top) for top in found.modules} - {""}
+        for code in found.code:
+            self._code(code)
+
+    def _digest(self, value: Any) -> Digest:
+        known = self.memo.get(id(value))
+        if known is not None and known[0] is value:
+            return known[1]  # type: ignore[no-any-return]
+        found = digest(value)
+        self.memo[id(value)] = (value, found)
+        return found
+
+    def _code(self, code: Any) -> None:
+        if id(code) in self.code:
+            return
+        if isinstance(code, FunctionType):
+            facts = meaning_of(code.__code__).facts or _facts_of_bytecode(code)
+            self.code[id(code)] = facts
+            scope = code.__globals__
+            notebook = scope is self.namespace
+            self.follow(facts, "" if notebook else str(scope.get("__name__", "")))
+
+    def _attribute(self, module: str, name: str, paths: frozenset[str] | None) -> None:
+        found = loaded(module)
+        if found is None or name not in vars(found):
+            if found is None or not hasattr(builtins, name):
+                self._static(module, name)
+            return
+        value = vars(found)[name]
+        if isinstance(value, ModuleType):
+            for path in paths or ("",):
+                self._module(value.__name__, path)
+            return
+        static = loaded_static(found, name, self.search_path)
+        self._value(f"{module}:{name}", value, paths, static)
+
+    def _module(self, name: str, path: str) -> None:
+        """Follow ``name.path``, where `name` is a module and some of the path may be, too."""
+        if f":{name}.{path}" in self.inputs:
+            return
+        module = loaded(name)
+        if module is None:
+            self._unloaded(name, path)
+            return
+        first, _, rest = path.partition(".")
+        value = vars(module).get(first) if first else None
+        if isinstance(value, ModuleType) and value is not module:
+            self._module(value.__name__, rest)
+        elif is_local(name):
+            self._local(module, first)
+        else:
+            self.packages |= {package_of(name.partition(".")[0])} - {""}
+            self._patched(name, first, value)
+
+    def _local(self, module: ModuleType, first: str) -> None:
+        name = module.__name__
+        if first and first != "*":
+            self.waiting.append((name, first, None))
+            return
+        self.waiting += [(name, each, None) for each in vars(module) if not each.startswith("__")]
+
+    def _patched(self, module: str, first: str, value: Any) -> None:
+        """Count an attribute of a package that the package itself did not put there."""
+        if value is None:
+            return
+        plain = type(value) in (int, float, str, bool, bytes, complex)
+        home = getattr(value, "__module__", None)
+        if plain or (isinstance(home, str) and isinstance(value, FunctionType | type)
+                     and is_local(home) and home != module):
+            self._value(f"{module}:{first}", value, None)
+
+    def _unloaded(self, name: str, path: str) -> None:
+        if self._static(name, path):
+            return
+        self.packages |= {package_of(name.partition(".")[0])} - {""}
+
+    def _static(self, name: str, path: str) -> bool:
+        static = module_static(name, path, self.search_path)
+        if static:
+            first = path.partition(".")[0]
+            self.inputs[f"{name}:{first}"] = Identity("", "module", static)
+        return bool(static)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, type):
+        return "class"
+    return "function" if isinstance(value, FunctionType) else "value"
+
+
+def _facts_of_bytecode(function: FunctionType) -> Facts:
+    """Return the names that a function without a source may read: all that its code mentions."""
+    names: set[str] = set()
+    waiting = [function.__code__]
+    while waiting:
+        code = waiting.pop()
+        names |= set(code.co_names)
+        waiting += [c for c in code.co_consts if isinstance(c, type(code))]
+    known = {name for name in names if name in function.__globals__}
+    return Facts(reads=frozenset(known), mentions=frozenset(names))
+
+
+def _merged(facts: Facts, others: Iterable[Facts]) -> Facts:
+    """Add to a cell's facts what matters of the code it can call: not its names, but its effects."""
+    every = list(others)
+    return replace(
+        facts,
+        strings=facts.strings.union(*(f.strings for f in every)),
+        env=facts.env.union(*(f.env for f in every)),
+        hazards=tuple(dict.fromkeys((*facts.hazards, *(h for f in every for h in f.hazards)))),
+        introspects=facts.introspects or any(f.introspects for f in every),
+        seeds=facts.seeds or any(f.seeds for f in every),
+        mentions=facts.mentions.union(*(f.mentions for f in every)),
+    )
+
+

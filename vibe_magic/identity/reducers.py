@@ -1,0 +1,178 @@
+"""Values that pickle unstably, slowly or not at all, taken apart into what makes their content."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from vibe_magic.errors import Undigestible
+
+from .kinds import reduces
+
+if TYPE_CHECKING:
+    from .values import Walk
+
+__all__: list[str] = []
+
+
+@reduces(set, frozenset, tracked=True)
+def _set(value: Iterable[Any], walk: Walk) -> Any:
+    return type(value).__name__, sorted(walk.inner(item) for item in value)
+
+
+@reduces(types.MappingProxyType)
+def _proxy(value: Any, walk: Walk) -> Any:
+    return "mappingproxy", dict(value)
+
+
+@reduces(memoryview)
+def _view(value: memoryview, walk: Walk) -> Any:
+    return "memoryview", value.format, value.shape, value.readonly, value.tobytes()
+
+
+@reduces(types.ModuleType, tracked=False)
+def _module(value: types.ModuleType, walk: Walk) -> Any:
+    walk.met(value)
+    return "module", value.__name__
+
+
+@reduces(
+    "_io._IOBase", "itertools.count", "itertools.cycle", "itertools.chain", "itertools.islice",
+    "polars.lazyframe.frame.LazyFrame", "matplotlib.artist.Artist", "tqdm.std.tqdm",
+    "threading.Thread", "concurrent.futures._base.Future", "concurrent.futures._base.Executor",
+    "IPython.core.interactiveshell.InteractiveShell", "ipywidgets.widgets.widget.Widget",
+)
+def _no_content(value: Any, walk: Walk) -> Any:
+    raise Undigestible("", type(value).__name__, "it is more than its content")
+
+
+@reduces("functools._lru_cache_wrapper")
+def _cached(value: Any, walk: Walk) -> Any:
+    return "lru_cache", value.__wrapped__, value.cache_parameters()["maxsize"]
+
+
+@reduces("numpy.ndarray")
+def _array(value: Any, walk: Walk) -> Any:
+    import numpy as np
+
+    if type(value) not in (np.ndarray, np.memmap):
+        return _subclass(value)
+    flags = value.flags
+    order = "F" if flags.f_contiguous and not flags.c_contiguous else "C"
+    head = ("ndarray", value.dtype.str, _fields(value.dtype), value.shape, order, flags.writeable)
+    if value.dtype.hasobject:
+        return (*head, value.ravel(order).tolist())
+    if value.size:
+        flat = value.ravel(order)
+        walk.buffer(flat.view(np.uint8) if flat.dtype.itemsize else b"")
+    return head
+
+
+def _fields(dtype: Any) -> str:
+    return repr(dtype) if dtype.names or dtype.subdtype or dtype.metadata else ""
+
+
+def _subclass(value: Any) -> Any:
+    import numpy as np
+
+    state = dict(getattr(value, "__dict__", {}))
+    if isinstance(value, np.ma.MaskedArray):
+        state = {"mask": np.ma.getmaskarray(value), "fill": value.fill_value,
+                 "hard": value.hardmask}
+        return "masked", type(value), np.ma.getdata(value).view(np.ndarray), state
+    return "array", type(value), value.view(np.ndarray), state
+
+
+@reduces("pandas.DataFrame", "pandas.core.frame.DataFrame")
+def _frame(value: Any, walk: Walk) -> Any:
+    columns = [value.iloc[:, i].array for i in range(value.shape[1])]
+    return ("DataFrame", type(value), value.columns, value.index, columns,
+            dict(value.attrs), value.flags.allows_duplicate_labels)
+
+
+@reduces("pandas.Series", "pandas.core.series.Series")
+def _series(value: Any, walk: Walk) -> Any:
+    return ("Series", type(value), value.name, value.index, value.array, dict(value.attrs),
+            value.flags.allows_duplicate_labels)
+
+
+@reduces("pandas.Index", "pandas.core.indexes.base.Index", tracked=False)
+def _index(value: Any, walk: Walk) -> Any:
+    name = type(value).__name__
+    if name == "RangeIndex":
+        return name, value.start, value.stop, value.step, value.name
+    if name == "MultiIndex":
+        codes = [level.view() for level in value.codes]
+        return name, list(value.names), list(value.levels), codes
+    return name, value.name, getattr(value, "freqstr", None), value.array
+
+
+@reduces("pandas.arrays.NumpyExtensionArray",
+         "pandas.core.arrays.numpy_.NumpyExtensionArray")
+def _numpy_array(value: Any, walk: Walk) -> Any:
+    array = value.to_numpy().view()
+    array.flags.writeable = False
+    return "NumpyExtensionArray", array
+
+
+@reduces("pandas.core.arrays.datetimelike.DatetimeLikeArrayMixin")
+def _times(value: Any, walk: Walk) -> Any:
+    array = value._ndarray.view()
+    array.flags.writeable = False
+    return type(value).__name__, str(value.dtype), getattr(value, "freqstr", None), array
+
+
+@reduces("pandas.core.arrays.arrow.array.ArrowExtensionArray")
+def _arrow_extension(value: Any, walk: Walk) -> Any:
+    return type(value).__name__, str(value.dtype), value._pa_array
+
+
+@reduces("pyarrow.lib.ChunkedArray", "pyarrow.lib.Array", tracked=False)
+def _arrow_array(value: Any, walk: Walk) -> Any:
+    import pyarrow as pa
+
+    chunks = value.chunks if isinstance(value, pa.ChunkedArray) else [value]
+    joined = pa.chunked_array(chunks, type=value.type).combine_chunks()
+    if isinstance(joined, pa.ChunkedArray):
+        joined = joined.chunk(0) if joined.num_chunks else pa.array([], type=value.type)
+    batch = pa.RecordBatch.from_arrays([joined], names=["x"])
+    return type(value).__name__, _stream(batch, walk)
+
+
+@reduces("pyarrow.lib.Table", "pyarrow.lib.RecordBatch", tracked=False)
+def _arrow_table(value: Any, walk: Walk) -> Any:
+    columns = list(value.columns)
+    return type(value).__name__, value.schema.serialize().to_pybytes(), columns
+
+
+def _stream(batch: Any, walk: Walk) -> int:
+    """Hash a record batch in its wire form, which has no offsets, gaps or needless bitmaps."""
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    walk.buffer(sink.getvalue())
+    return int(batch.num_rows)
+
+
+@reduces("polars.dataframe.frame.DataFrame", "polars.series.series.Series")
+def _polars(value: Any, walk: Walk) -> Any:
+    import polars as pl
+
+    frame = value.to_frame() if isinstance(value, pl.Series) else value
+    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    return type(value).__name__, str(frame.schema), frame.columns, list(table.columns)
+
+
+@reduces("torch.Tensor")
+def _tensor(value: Any, walk: Walk) -> Any:
+    plain = value.detach().cpu()
+    return ("Tensor", type(value), str(value.dtype), str(value.device), value.requires_grad,
+            tuple(value.shape), plain.contiguous().view(-1).numpy() if plain.numel() else 0)
+
+
+@reduces("sqlite3.Connection", "socket.socket")
+def _connection(value: Any, walk: Walk) -> Any:
+    raise Undigestible("", type(value).__name__, "it is a connection")

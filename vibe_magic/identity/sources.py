@@ -1,0 +1,135 @@
+"""The source of code objects, where it can be proved to be theirs."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import sys
+from collections.abc import Iterator
+from functools import lru_cache
+from types import CodeType
+from typing import NamedTuple
+
+from vibe_magic.cell import Facts, encode, facts_of
+
+__all__ = ["Meaning", "meaning_of"]
+
+_TOP_LEVEL_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+
+
+class Meaning(NamedTuple):
+    """What a code object means.
+
+    Attributes
+    ----------
+    encoded : bytes
+        The code by meaning, without docstrings.
+    source : str
+        Its text; empty if there is none that is proved to be its own.
+    facts : Facts or None
+        What it needs; None if only the byte code is known.
+    """
+
+    encoded: bytes
+    source: str
+    facts: Facts | None
+
+
+_known: dict[CodeType, Meaning] = {}
+
+
+def meaning_of(code: CodeType) -> Meaning:
+    """Return what a function's code means, from its source if that compiles to this very code."""
+    meaning = _known.get(code)
+    if meaning is None:
+        if len(_known) > 20_000:
+            _known.clear()
+        meaning = _known[code] = _found(code)
+    return meaning
+
+
+def _found(code: CodeType) -> Meaning:
+    lines = linecache.getlines(code.co_filename)
+    text = "".join(lines)
+    for node, compiled in _functions(text, code.co_filename) if text else ():
+        if compiled == code:
+            source = ast.get_source_segment(text, node, padded=True) or ""
+            return Meaning(encode(node), _dedented(source), facts_of(node))
+    return Meaning(_bytecode(code), "", None)
+
+
+def _dedented(source: str) -> str:
+    import textwrap
+
+    return textwrap.dedent(source)
+
+
+@lru_cache(maxsize=256)
+def _functions(text: str, filename: str) -> tuple[tuple[ast.AST, CodeType], ...]:
+    """Return every function of a source with the code that it compiles to."""
+    try:
+        tree = ast.parse(text)
+        codes = [
+            compile(ast.Module([statement], []), filename, "exec", _TOP_LEVEL_AWAIT)
+            for statement in tree.body
+        ]
+        whole = compile(tree, filename, "exec", _TOP_LEVEL_AWAIT)
+    except (SyntaxError, ValueError, RecursionError):
+        return ()
+    nodes: dict[tuple[int, str], list[ast.AST]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            nodes.setdefault((_line(node), getattr(node, "name", "<lambda>")), []).append(node)
+    found: list[tuple[ast.AST, CodeType]] = []
+    for root in (whole, *codes):
+        found += _matched(root, nodes)
+    return tuple(found)
+
+
+def _line(node: ast.AST) -> int:
+    decorators = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(d.lineno for d in decorators)])  # type: ignore[attr-defined]
+
+
+def _matched(
+    root: CodeType, nodes: dict[tuple[int, str], list[ast.AST]]
+) -> Iterator[tuple[ast.AST, CodeType]]:
+    """Pair functions with nodes; several lambdas on one line stand in the order of their code."""
+    counts: dict[tuple[int, str], int] = {}
+    for code in _nested(root):
+        place = (code.co_firstlineno, code.co_name)
+        candidates = nodes.get(place, [])
+        number = counts.get(place, 0)
+        counts[place] = number + 1
+        if len(candidates) == 1:
+            yield candidates[0], code
+        elif number < len(candidates):
+            by_column = [n for n in candidates if _starts_at(n, code)]
+            if len(by_column) == 1:
+                yield by_column[0], code
+
+
+def _starts_at(node: ast.AST, code: CodeType) -> bool:
+    """Tell by the position of the body which of several lambdas on a line a code belongs to."""
+    columns = [c for _, _, c, _ in code.co_positions() if c]
+    body = getattr(node, "body", None)
+    return isinstance(body, ast.expr) and bool(columns) and min(columns) == body.col_offset
+
+
+def _nested(code: CodeType) -> Iterator[CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _nested(constant)
+
+
+def _bytecode(code: CodeType) -> bytes:
+    """Encode what the interpreter runs, for functions without a source."""
+    constants = [
+        _bytecode(c) if isinstance(c, CodeType) else f"{type(c).__name__} {c!r}".encode()
+        for c in code.co_consts
+    ]
+    names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
+    head = repr((sys.version_info[:2], code.co_flags, code.co_argcount, names))
+    counts = repr((code.co_kwonlyargcount, code.co_posonlyargcount, [len(c) for c in constants]))
+    return b"bytecode" + head.encode() + counts.encode() + code.co_code + b"".join(constants)

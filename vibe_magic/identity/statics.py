@@ -1,0 +1,179 @@
+"""The names of local modules by their source alone, for modules that are not loaded."""
+
+from __future__ import annotations
+
+import ast
+import importlib.machinery
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from types import ModuleType
+
+from vibe_magic.cell import encode, facts_of_module
+
+from .keys import combine, file_digest
+from .modules import _is_local_file
+
+__all__ = ["loaded_static", "local_source", "module_static"]
+
+_loaded_from: dict[str, tuple[object, str]] = {}
+
+
+@dataclass(frozen=True)
+class _Outline:
+    """The top-level statements of a module: by the names they bind, and those that bind none."""
+
+    binds: dict[str, tuple[int, ...]]
+    effects: tuple[int, ...]
+    encoded: tuple[bytes, ...]
+    reads: tuple[frozenset[str], ...]
+    modules: tuple[frozenset[tuple[str, str]], ...]
+
+
+def local_source(name: str, search_path: Sequence[str] = ()) -> str:
+    """Return the file of a local module; empty if it is installed, compiled or not to be found."""
+    path: Sequence[str] | None = [*search_path, *sys.path]
+    origin = ""
+    for depth in range(name.count(".") + 1):
+        part = ".".join(name.split(".")[: depth + 1])
+        spec = importlib.machinery.PathFinder.find_spec(part, path)
+        if spec is None:
+            return ""
+        path = spec.submodule_search_locations
+        origin = spec.origin or ""
+        if path is None and depth < name.count("."):
+            return ""
+    return origin if origin and os.path.isfile(origin) and _is_local_file(origin) else ""
+
+
+def module_static(module: str, attribute: str, search_path: Sequence[str] = ()) -> str:
+    """Digest the source that defines a name of a local module, with all of it that the name needs.
+
+    Parameters
+    ----------
+    module, attribute : str
+        Dotted names; an empty attribute or ``*`` is the whole module.
+    search_path : sequence of str
+        Where to look before ``sys.path``.
+
+    Returns
+    -------
+    str
+        A digest; empty if the module is not a local one that can be found.
+    """
+    found: dict[tuple[str, str], str] = {}
+    waiting = [(module, attribute.partition(".")[0])]
+    while waiting:
+        name, wanted = waiting.pop()
+        if (name, wanted) in found:
+            continue
+        path = local_source(name, search_path)
+        found[name, wanted] = ""
+        if not path:
+            continue
+        digest, needs = _slice(path, _stamp(path), wanted)
+        found[name, wanted] = digest
+        waiting += [(_absolute(name, path, m), a.partition(".")[0]) for m, a in needs]
+        waiting += _inside(name, wanted, search_path)
+    if not found[module, attribute.partition(".")[0]]:
+        return ""
+    return combine("static", repr(sorted(found.items())))
+
+
+def _inside(name: str, wanted: str, search_path: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the submodule of a package that an attribute may be, and the packages around."""
+    parts = name.split(".")
+    around = [(".".join(parts[:i]), "__init__") for i in range(1, len(parts))]
+    below = f"{name}.{wanted}" if wanted not in ("", "*", "__init__") else ""
+    return around + ([(below, "")] if below and local_source(below, search_path) else [])
+
+
+def _absolute(name: str, path: str, target: str) -> str:
+    level = len(target) - len(target.lstrip("."))
+    if not level:
+        return target
+    package = name.split(".")
+    keep = len(package) - level + (os.path.basename(path) == "__init__.py")
+    return ".".join([*package[: max(keep, 0)], *filter(None, [target[level:]])])
+
+
+def _stamp(path: str) -> str:
+    return file_digest(path)
+
+
+@lru_cache(maxsize=1024)
+def _slice(path: str, stamp: str, wanted: str) -> tuple[str, frozenset[tuple[str, str]]]:
+    """Return the digest of the statements that a name needs, and what they need of other modules."""
+    outline = _outline(path, stamp)
+    if outline is None:
+        return stamp, frozenset()
+    chosen = set(outline.effects)
+    names = set(outline.binds) if wanted in ("", "*") else {wanted}
+    for index in outline.effects:
+        names |= outline.reads[index]
+    seen: set[str] = set()
+    while names:
+        name = names.pop()
+        seen.add(name)
+        for index in outline.binds.get(name, ()):
+            chosen.add(index)
+            names |= outline.reads[index] - seen
+    parts = [outline.encoded[index] for index in sorted(chosen)]
+    needs = frozenset(n for index in chosen for n in outline.modules[index])
+    return combine("slice", *parts), needs
+
+
+@lru_cache(maxsize=256)
+def _outline(path: str, stamp: str) -> _Outline | None:
+    try:
+        with open(path, "rb") as file:
+            tree = ast.parse(file.read())
+    except (OSError, SyntaxError, ValueError):
+        return None
+    binds: dict[str, list[int]] = {}
+    effects: list[int] = []
+    facts = [facts_of_module(statement) for statement in tree.body]
+    for index, (statement, fact) in enumerate(zip(tree.body, facts, strict=True)):
+        for name in fact.writes:
+            binds.setdefault(name, []).append(index)
+        if not fact.writes and not _is_text(statement):
+            effects.append(index)
+    return _Outline(
+        {name: tuple(where) for name, where in binds.items()},
+        tuple(effects),
+        tuple(encode(statement) for statement in tree.body),
+        tuple(fact.reads | fact.deferred for fact in facts),
+        tuple(fact.modules for fact in facts),
+    )
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def loaded_static(module: ModuleType, attribute: str, search_path: Sequence[str]) -> str:
+    """Digest the source of a loaded module's name, as long as the file is as it was when loaded.
+
+    The file is taken to be what was loaded when it is first asked for; a reload replaces the spec.
+    """
+    path = getattr(module, "__file__", None) or ""
+    spec = getattr(module, "__spec__", None)
+    if not path.endswith(".py") or not os.path.isfile(path):
+        return ""
+    present = file_digest(path)
+    known = _loaded_from.get(module.__name__)
+    if known is None or known[0] is not spec:
+        _loaded_from[module.__name__] = (spec, present)
+    elif known[1] != present:
+        return ""
+    return module_static(module.__name__, attribute, search_path)
+
+
+def note_loaded(names: Iterable[str]) -> None:
+    """Remember the files of modules that have just been loaded."""
+    for name in names:
+        module = sys.modules.get(name)
+        if isinstance(module, ModuleType):
+            loaded_static(module, "__init__", ())

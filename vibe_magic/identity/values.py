@@ -1,0 +1,228 @@
+"""Content digests of values.
+
+The value is run through the C pickler, whose output goes to xxh3 and nowhere else. The pickler's
+``persistent_id`` hook sees every object first and
+
+- lets plain data through,
+- replaces what pickles unstably, slowly or not at all by a tuple of parts (`reducers`),
+- replaces the second visit of a mutable object by the number of its first visit, so that shared
+  parts and cycles count.
+
+The memo of the pickler itself is off (``fast``): it would make the identity of strings and tuples
+part of the stream. Large buffers never enter the stream; they are hashed where they lie.
+"""
+
+from __future__ import annotations
+
+import gc
+import pickle
+import sys
+from collections.abc import Callable
+from itertools import count
+from types import ModuleType, SimpleNamespace
+from typing import Any, NamedTuple
+
+import xxhash
+
+from vibe_magic.errors import Undigestible
+
+from . import reducers as reducers
+from .kinds import ATOM, GENERIC, IMMUTABLE, PLAIN, TUPLE, Reducer, kind_of
+
+__all__ = ["Digest", "Walk", "digest"]
+
+_PROTOCOL = 5
+_REVISITS = 1 << 20
+_DEPTH = 40
+
+
+class Digest(NamedTuple):
+    """A content digest and the code that was met on the way.
+
+    Attributes
+    ----------
+    hex : str
+        32 hexadecimal digits.
+    code : tuple
+        Functions, classes and modules of the notebook or of local modules inside the value.
+    modules : frozenset of str
+        Top-level names of the installed packages whose types or functions are inside the value.
+    """
+
+    hex: str
+    code: tuple[Any, ...] = ()
+    modules: frozenset[str] = frozenset()
+
+
+class _SharedTuple(Exception):
+    """A tuple with mutable parts is reached twice: the walk must number everything."""
+
+
+class Walk(pickle.Pickler):
+    """One pass over one value.
+
+    Parameters
+    ----------
+    thorough : bool
+        Number every mutable object instead of those only that have several owners.
+    depth : int
+        How many sets the walk is inside of (their members are sorted by digests of their own).
+    """
+
+    def __init__(self, thorough: bool = False, depth: int = 0) -> None:
+        self.stream = xxhash.xxh3_128()
+        super().__init__(SimpleNamespace(write=self.stream.update), _PROTOCOL)  # type: ignore[arg-type]
+        self.fast = True
+        self.raw: Any = None
+        self.limit = -1 if thorough else _OWNED
+        self.depth = depth
+        self.tick = count().__next__
+        self.seen: dict[int, int] = {}
+        self.alive: list[Any] = []
+        self.code: list[Any] = []
+        self.modules: set[str] = set()
+        self.revisits = 0
+
+    def persistent_id(
+        self,
+        obj: Any,
+        _kind: Callable[[Any], Any] = kind_of,
+        _count: Callable[[Any], int] = sys.getrefcount,
+    ) -> Any:
+        """What goes into the stream instead of `obj`; None for `obj` itself.
+
+        Called for every object, so it is written flat.
+        """
+        kind = _kind(type(obj))
+        if kind is ATOM or kind is IMMUTABLE:
+            return None
+        number = self.tick()
+        if kind is PLAIN or kind is GENERIC:
+            if _count(obj) <= self.limit:
+                return None
+        elif kind is TUPLE:
+            return self._tuple(obj) if _count(obj) > self.limit else None
+        elif not kind.tracked:
+            return kind.reduce(obj, self)
+        first = self.seen.setdefault(id(obj), number)
+        if first != number:
+            return first
+        self.alive.append(obj)
+        return kind.reduce(obj, self) if type(kind) is Reducer else None
+
+    def _tuple(self, obj: tuple[Any, ...]) -> None:
+        """Let a tuple through; a second visit means that its parts may be shared."""
+        self.revisits += 1
+        if self.revisits > _REVISITS:
+            raise Undigestible("", "tuple", "its parts are shared too often")
+        if self.limit < 0:
+            return
+        if id(obj) not in self.seen:
+            self.seen[id(obj)] = -1
+            self.alive.append(obj)
+        elif any(kind_of(type(part)) is not ATOM for part in obj):
+            raise _SharedTuple
+
+    def inner(self, obj: Any) -> str:
+        """Digest a part apart, for parts whose order has no meaning."""
+        if self.depth > _DEPTH:
+            raise Undigestible("", type(obj).__name__, "it is nested too deeply")
+        walk = Walk(thorough=self.limit < 0, depth=self.depth + 1)
+        walk.dump(obj)
+        self.code += walk.code
+        self.modules |= walk.modules
+        return walk.hexdigest()
+
+    def met(self, obj: Any) -> None:
+        """Note code: that of the notebook and of local modules to be followed, other by its package."""
+        if isinstance(obj, ModuleType):
+            self.modules.add(obj.__name__.partition(".")[0])
+        else:
+            self.code.append(obj)
+
+    def buffer(self, raw: Any) -> None:
+        """Hash raw memory where it lies, with its length.
+
+        Parameters
+        ----------
+        raw : buffer
+            Anything contiguous that supports the buffer protocol.
+        """
+        if self.raw is None:
+            self.raw = xxhash.xxh3_128()
+        view = memoryview(raw)
+        self.raw.update(b"%d:" % view.nbytes)
+        if view.nbytes:
+            self.raw.update(view)
+
+    def hexdigest(self) -> str:
+        """Digest of all that went through."""
+        if self.raw is not None:
+            self.stream.update(b"raw" + self.raw.digest())
+            self.raw = None
+        return self.stream.hexdigest()
+
+
+def _owned() -> int:
+    """Measure the reference count that a part with a single owner has inside ``persistent_id``."""
+    seen: list[int] = []
+
+    class Probe(pickle.Pickler):
+        def persistent_id(
+            self, obj: Any, _count: Callable[[Any], int] = sys.getrefcount
+        ) -> Any:
+            kind = type(obj)
+            if kind is dict:
+                seen.append(_count(obj))
+            return None
+
+    probe = Probe(SimpleNamespace(write=lambda data: None), _PROTOCOL)  # type: ignore[arg-type]
+    probe.fast = True
+    probe.dump([{"a": []}, {"b": []}])
+    return min(seen)
+
+
+_OWNED = _owned()
+
+
+def digest(value: Any) -> Digest:
+    """Return the content digest of a value.
+
+    Equal content has equal digests in every process; different types, orders of a dict, dtypes, shapes,
+    and structures of shared parts differ.
+
+    Parameters
+    ----------
+    value : object
+        Anything.
+
+    Raises
+    ------
+    Undigestible
+        Its content cannot be told reliably: connections, locks, iterators and the like.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return _walked(value)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _walked(value: Any) -> Digest:
+    try:
+        try:
+            walk = Walk()
+            walk.dump(value)
+        except _SharedTuple:
+            walk = Walk(thorough=True)
+            walk.dump(value)
+    except Undigestible:
+        raise
+    except RecursionError:
+        raise Undigestible("", type(value).__name__, "it is nested too deeply") from None
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise Undigestible("", type(value).__name__, reason) from error
+    return Digest(walk.hexdigest(), tuple(walk.code), frozenset(walk.modules))

@@ -1,0 +1,123 @@
+"""What ran in this kernel: the last run of each cell, and which cell bound each name last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from vibe_magic.trace import Cause, Fact, Trace
+
+__all__ = ["Journal", "Ran"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """The last run of one cell.
+
+    Parameters
+    ----------
+    number : int
+        Runs of this kernel, counted from 1.
+    direct : int
+        The number of the last run that the person asked for, rather than a reader of the cell.
+    at_s : float
+        Seconds since the epoch.
+    trace : Trace
+        What it depended on and produced; of a failed run, what is known.
+    producers : dict of str to str
+        The cells that had bound its inputs.
+    failed : bool
+        Whether it raised.
+    entry : str
+        Where its result is stored; empty if it is not.
+    """
+
+    number: int
+    direct: int
+    at_s: float
+    trace: Trace
+    producers: Mapping[str, str] = field(default_factory=dict)
+    failed: bool = False
+    entry: str = ""
+
+
+@dataclass
+class Journal:
+    """The runs of one kernel."""
+
+    runs: dict[str, Ran] = field(default_factory=dict)
+    writers: dict[str, str] = field(default_factory=dict)
+    count: int = 0
+
+    def note(
+        self,
+        label: str,
+        trace: Trace,
+        at_s: float,
+        *,
+        direct: bool = True,
+        failed: bool = False,
+        entry: str = "",
+        changed: frozenset[str] | None = None,
+    ) -> None:
+        """Add a run: from now on the cell is the writer of all that it changed."""
+        self.count += 1
+        before = self.runs.get(label)
+        producers = {
+            ref: self.writers[ref] for ref in trace.inputs if ref in self.writers
+        }
+        last_direct = self.count if direct or before is None else before.direct
+        self.runs[label] = Ran(self.count, last_direct, at_s, trace, producers, failed, entry)
+        written = trace.outputs.keys() | set(trace.deleted) if changed is None else changed
+        self.writers |= dict.fromkeys(written, label)
+
+    def own(self, label: str) -> Mapping[str, Fact]:
+        """Return what a cell's inputs were before it changed them itself, where no other has since."""
+        ran = self.runs.get(label)
+        if ran is None:
+            return {}
+        changed = ran.trace.outputs.keys() & ran.trace.inputs.keys()
+        return {ref: ran.trace.inputs[ref] for ref in changed if self.writers.get(ref) == label}
+
+    def consumed(self, label: str) -> frozenset[str]:
+        """Return the inputs that a cell used up: running it again would apply it to its own result."""
+        return frozenset(self.own(label))
+
+    def needs(self, label: str) -> Iterator[str]:
+        """Yield the cells that a cell's inputs came from, directly or not, nearest first."""
+        seen = {label}
+        waiting = [label]
+        while waiting:
+            ran = self.runs.get(waiting.pop(0))
+            for producer in dict.fromkeys(ran.producers.values()) if ran else ():
+                if producer not in seen:
+                    seen.add(producer)
+                    waiting.append(producer)
+                    yield producer
+
+    def outdated(self, label: str) -> bool:
+        """Tell whether a cell's inputs were made anew, differently, by the cells they came from."""
+        ran = self.runs[label]
+        return any(self._made_anew(ran, ref, producer) for ref, producer in ran.producers.items())
+
+    def _made_anew(self, ran: Ran, ref: str, producer: str) -> bool:
+        source = self.runs.get(producer)
+        if source is None or source.number <= ran.number or self.writers.get(ref) != producer:
+            return False
+        made = source.trace.outputs.get(ref)
+        return made is not None and not made.same(ran.trace.inputs.get(ref))
+
+    def since(self, causes: tuple[Cause, ...], number: int) -> tuple[Cause, ...]:
+        """Return the causes that were not there yet when a run with this number ended.
+
+        A name that was bound anew earlier belongs to a cell that the person has already run past.
+        """
+        return tuple(
+            cause
+            for cause in causes
+            if cause.kind not in ("input", "function") or self._written(cause.subject) > number
+        )
+
+    def _written(self, ref: str) -> int:
+        ran = self.runs.get(self.writers.get(ref, ""))
+        return ran.number if ran else 0

@@ -1,0 +1,434 @@
+"""The one mutable object: this kernel's assets, namespace and store, and what happens to a cell that runs."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from vibe_magic.cell import Cell, analyse, split_header
+from vibe_magic.config import Settings, format_age
+from vibe_magic.errors import CorruptEntry
+from vibe_magic.execute import Blocker, Job, Outcome, Run, summaries
+from vibe_magic.identity import combine, file_digest, fingerprint, text_digest
+from vibe_magic.observe import Files, Watch
+from vibe_magic.payload import user_secret
+from vibe_magic.store import Draft, Entry, Store
+from vibe_magic.trace import Cause, Trace
+
+from . import upstream
+from .asset import Asset, Registry
+from .freshness import Verdict, judge
+from .journal import Journal
+from .live import PYTHON, Live, Surroundings, env_digest
+from .records import Record
+from .restore import aliased, restore
+from .spec import Spec, parse_header
+
+__all__ = ["Session"]
+
+PATIENCE_S = 600.0
+"""How long to wait for another process that computes the same result."""
+
+VERSIONS = 30
+"""How many stored results of an asset are looked at to find the nearest one."""
+
+
+@dataclass(frozen=True)
+class _Current:
+    """The cell that runs now."""
+
+    run: Run
+    label: str
+    asset: Asset | None
+    key: str = ""
+    causes: tuple[Cause, ...] = ()
+    blockers: tuple[Blocker, ...] = ()
+    direct: bool = True
+
+
+class Session:
+    """What one kernel knows.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+        Runs the cells.
+    settings : callable
+        Returns the settings as they are now.
+    notify : callable
+        Takes a name and one line for the person.
+    clock : callable, optional
+        Seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        shell: Any,
+        settings: Callable[[], Settings],
+        notify: Callable[[str, str], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.shell = shell
+        self.namespace: dict[str, Any] = shell.user_ns
+        self.clock = clock
+        self.registry = Registry()
+        self.journal = Journal()
+        self.records: list[Record] = []
+        self.base = os.getcwd()
+        self._settings = settings
+        self._notify = notify
+        self._memo: dict[Any, Any] = {}
+        self._seeded: frozenset[str] = frozenset()
+        self._told: set[tuple[str, str]] = set()
+        self._current: _Current | None = None
+        self._locks = ExitStack()
+
+    # What the session works with
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as they are now."""
+        return self._settings()
+
+    @cached_property
+    def files(self) -> Files:
+        """Compares files with the present."""
+        return Files(self.base, file_digest)
+
+    @cached_property
+    def watch(self) -> Watch:
+        """Sees which files a run touches."""
+        return Watch(self.files, (str(self.settings.cache_dir),))
+
+    @cached_property
+    def _stores(self) -> dict[Path, Store]:
+        return {}
+
+    @property
+    def store(self) -> Store:
+        """The store at the configured place."""
+        settings = self.settings
+        if settings.cache_dir not in self._stores:
+            self._stores[settings.cache_dir] = Store(
+                settings.cache_dir,
+                secret=user_secret(),
+                clock=self.clock,
+                size_limit=settings.cache_size,
+                warn=lambda line: self._notify("cache", line),
+            )
+        return self._stores[settings.cache_dir]
+
+    @property
+    def around(self) -> Surroundings:
+        """What all assets see at this moment."""
+        return Surroundings(self.namespace, self.files, os.environ, self._memo)
+
+    # A cell that the person runs
+
+    def enter(self, raw: str, python: str, cell_id: str) -> bool:
+        """Meet a cell about to run; restore its result if that stands.
+
+        Parameters
+        ----------
+        raw, python : str
+            The cell as typed, and after IPython's transforms.
+        cell_id : str
+            The front end's identity of the cell; empty if it sends none.
+
+        Returns
+        -------
+        bool
+            Whether the result was restored, so that the body must not run.
+        """
+        self.drop()
+        header, body = split_header(raw)
+        cell = analyse(body, python)
+        if header is None:
+            self._begin_plain(cell, cell_id)
+            return False
+        spec = parse_header(header)
+        default = cell.first_name or f"cell_{fingerprint(cell)[:8]}"
+        asset, holder = self.registry.claim(spec, cell, cell_id, default)
+        if holder is not None:
+            self.tell(asset.name, f"is the name of another cell already ({_first_line(holder)}),"
+                      f" so this one ({_first_line(asset)}) runs uncached; rename one of them")
+            self._begin_plain(cell, cell_id)
+            return False
+        self.registry = self.registry.with_asset(asset)
+        upstream.refresh(self, asset)
+        return self.serve(asset)
+
+    def leave(self, failed: bool) -> Record | None:
+        """Meet the end of the cell that `enter` let run; store its result if that can come back.
+
+        Returns
+        -------
+        Record or None
+            What happened, if it was an asset.
+        """
+        current, self._current = self._current, None
+        if current is None:
+            return None
+        with self._locks.pop_all():
+            return self._settle(current, current.run.finish(failed))
+
+    def drop(self) -> None:
+        """Forget a cell that was entered but never left."""
+        current, self._current = self._current, None
+        if current is not None:
+            current.run.abandon()
+        self._locks.close()
+
+    def tell(self, name: str, line: str) -> None:
+        """Tell the person something about an asset, once."""
+        if (name, line) not in self._told:
+            self._told.add((name, line))
+            self._notify(name, line)
+
+    # An asset that runs for whatever reason
+
+    def look(self, asset: Asset, own: bool = False) -> Live:
+        """Return the present as an asset sees it.
+
+        Parameters
+        ----------
+        asset : Asset
+            The cell that looks.
+        own : bool, optional
+            Whether what it has changed itself counts as it was before.
+        """
+        facts = self.journal.own(asset.label) if own else {}
+        return Live(asset, self.around, facts)
+
+    def decide(self, asset: Asset, live: Live, force: bool = False) -> Verdict:
+        """Find a stored result that stands, or say why there is none."""
+        if asset.spec.force or force:
+            return Verdict(None, (Cause("forced"),))
+        ttl_s = self.ttl_s(asset.spec)
+        now_s = self.clock()
+        verdict = judge(self.store.find(asset.name, live.key), live, ttl_s, now_s)
+        if verdict.entry is not None:
+            return verdict
+        verdict = judge(self.store.entries(asset.name)[:VERSIONS], live, ttl_s, now_s)
+        ran = self.journal.runs.get(asset.label)
+        if verdict.nearest is None and ran is not None and ran.entry:
+            return Verdict(None, (Cause("evicted", "", "its result is no longer in the cache"),))
+        return verdict
+
+    def ttl_s(self, spec: Spec) -> float | None:
+        """Return the age at which an asset's results expire."""
+        return self.settings.ttl if spec.ttl_s is None else spec.ttl_s
+
+    def serve(self, asset: Asset, *, force: bool = False, direct: bool = True) -> bool:
+        """Restore an asset's result if one stands, else begin to run it.
+
+        Returns
+        -------
+        bool
+            Whether it was restored.
+        """
+        started_s = time.perf_counter()
+        live = self.look(asset)
+        blockers = self._blockers(asset, live)
+        if blockers:
+            self._begin(asset, live, (), blockers, direct)
+            return False
+        verdict = self.decide(asset, live, force)
+        if verdict.entry is None:
+            verdict = self._locked(asset, live, verdict, force)
+        causes = verdict.causes
+        if verdict.entry is not None:
+            causes = self._restored(asset, verdict.entry, started_s, direct)
+            if not causes:
+                return True
+        self._begin(asset, live, causes, (), direct)
+        return False
+
+    def finish(self, failed: bool, results: tuple[object, ...]) -> Record | None:
+        """End a run that was begun by `serve` outside its own cell."""
+        current, self._current = self._current, None
+        if current is None:
+            return None
+        with self._locks.pop_all():
+            return self._settle(current, current.run.finish(failed, results))
+
+    def _blockers(self, asset: Asset, live: Live) -> tuple[Blocker, ...]:
+        if asset.spec.no_cache:
+            return (Blocker("", "never stored (--no-cache)"),)
+        if not self.settings.store:
+            return (Blocker("", "storing is turned off"),)
+        if self.ttl_s(asset.spec) == 0:
+            return (Blocker("", "always run (--ttl 0)"),)
+        return live.blockers()
+
+    def _locked(self, asset: Asset, live: Live, verdict: Verdict, force: bool) -> Verdict:
+        """Become the one process that computes this key; another one may be done with it by then."""
+        hold = self._locks.enter_context(
+            self.store.lock(asset.name, live.key, PATIENCE_S, lambda who: self.tell(
+                asset.name, f"waits for {who}, which computes it"))
+        )
+        if not hold.waited or force:
+            return verdict
+        again = self.decide(asset, live)
+        if again.entry is not None:
+            self._locks.close()
+        return again
+
+    def _restored(
+        self, asset: Asset, entry: Entry, started_s: float, direct: bool
+    ) -> tuple[Cause, ...]:
+        """Bring an entry back; return why that could not be done, or nothing."""
+        trace = Trace.from_json(entry.trace)
+        shared = aliased(trace, self.namespace)
+        if shared:
+            return (Cause("input", shared, "other names hold it, too, and the cell changes it"),)
+        try:
+            restore(entry, trace, self.store, asset.cell, self.namespace, self.shell)
+        except CorruptEntry as error:
+            self._notify(asset.name, f"{error.what}; it is computed again")
+            self.store.remove([entry])
+            return (Cause("corrupt", "", error.what),)
+        self._memo.clear()
+        self._seeded |= {ref for ref, fact in trace.outputs.items() if fact.summary.get("seeded")}
+        self.journal.note(
+            asset.label, trace, self.clock(), direct=direct, entry=str(entry.path)
+        )
+        self.store.touch(entry)
+        took_s = time.perf_counter() - started_s
+        self._record(Record(asset.name, "restored", (), took_s, entry.duration_s, asset.cell_id),
+                     f"computed {format_age(max(0.0, self.clock() - entry.created_at))} ago"
+                     f" in {format_age(entry.duration_s)}")
+        return ()
+
+    # Beginning and ending
+
+    def _begin_plain(self, cell: Cell, cell_id: str) -> None:
+        if cell.facts.mentions & {"vibe_magic"} or _is_control(cell):
+            self._memo.clear()
+            return
+        label = cell_id or f"cell:{fingerprint(cell)[:12]}"
+        asset = Asset(f"cell_{fingerprint(cell)[:8]}", Spec(), cell, label)
+        live = Live(asset, self.around)
+        run = Run(self._job(asset, live, stored=False), self.shell, self.watch)
+        self._current = _Current(run, label, None)
+        run.start()
+
+    def _begin(
+        self,
+        asset: Asset,
+        live: Live,
+        causes: tuple[Cause, ...],
+        blockers: tuple[Blocker, ...],
+        direct: bool,
+    ) -> None:
+        if self.journal.consumed(asset.label) & set(live.reach.inputs):
+            self.tell(asset.name, "changes its own input, so running it again applies it again")
+        run = Run(self._job(asset, live, stored=not blockers), self.shell, self.watch)
+        self._current = _Current(run, asset.label, asset, live.key, causes, blockers, direct)
+        run.start()
+
+    def _job(self, asset: Asset, live: Live, stored: bool) -> Job:
+        spec = asset.spec
+        return Job(
+            name=asset.name,
+            cell=asset.cell,
+            fingerprint=live.fingerprint,
+            reach=live.reach,
+            namespace=self.namespace,
+            base=Path(self.base),
+            params=live.params,
+            out=None if spec.out is None else frozenset(spec.out),
+            stored=stored,
+            seeded=self._seeded,
+            files=spec.files,
+            env={name: env_digest(name, os.environ) for name in live.env_names()},
+            ignore=frozenset(spec.ignore),
+            python=PYTHON,
+            summaries=summaries(live.reach, self.namespace),
+            memo=self._memo,
+        )
+
+    def _settle(self, current: _Current, outcome: Outcome) -> Record | None:
+        if current.run.job.reach.facts.seeds:
+            self._seeded |= outcome.drawn
+        entry = None if outcome.failed else self._saved(current, outcome)
+        self.journal.note(
+            current.label,
+            outcome.trace,
+            self.clock(),
+            direct=current.direct,
+            failed=outcome.failed,
+            entry=str(entry.path) if entry else "",
+            changed=outcome.changed,
+        )
+        if current.asset is None:
+            return None
+        note = "; ".join(map(str, current.blockers + outcome.blockers))
+        record = Record(
+            current.asset.name,
+            "failed" if outcome.failed else "ran",
+            current.causes,
+            outcome.duration_s,
+            0.0,
+            current.asset.cell_id,
+            note,
+        )
+        self._record(record, self._once(record))
+        return record
+
+    def _saved(self, current: _Current, outcome: Outcome) -> Entry | None:
+        if current.blockers or outcome.blockers or not self.settings.store:
+            return None
+        asset = current.asset
+        draft = Draft(
+            asset=asset.name if asset else outcome.trace.name,
+            key=current.key or text_digest(outcome.trace.fingerprint),
+            observed=combine("observed", repr(sorted(_observed(outcome.trace)))),
+            groups=outcome.groups,
+            outputs=outcome.outputs,
+            trace=outcome.trace.to_json(),
+            created_at=self.clock(),
+            duration_s=outcome.duration_s,
+            kind="asset" if asset else "cell",
+            ttl_s=self.ttl_s(asset.spec) if asset else None,
+        )
+        return self.store.save(draft)
+
+    def _once(self, record: Record) -> str:
+        """Return the note of a record the first time, and only its gist after that."""
+        if not record.note:
+            return ""
+        first = (record.name, record.note) not in self._told
+        self._told.add((record.name, record.note))
+        return f"not cached: {record.note}" if first else "not cached"
+
+    def _record(self, record: Record, detail: str) -> None:
+        self.records.append(record)
+        asset = self.registry.assets.get(record.name)
+        if not self.settings.quiet and not (asset and asset.spec.quiet) and record.action != "failed":
+            parts = (record.action, "in", format_age(record.duration_s))
+            self._notify(record.name, " · ".join(filter(None, (" ".join(parts), detail))))
+
+
+def _observed(trace: Trace) -> list[tuple[str, str]]:
+    """Return what a run found out beyond its key, so that each finding gets an entry of its own."""
+    found = [(ref, fact.digest or fact.static) for ref, fact in trace.inputs.items()]
+    found += [(path, str(state.get("digest"))) for path, state in trace.files.items()]
+    return found + list(trace.env.items()) + list(trace.packages.items())
+
+
+def _first_line(asset: Asset) -> str:
+    lines = [line.strip() for line in asset.cell.source.splitlines() if line.strip()]
+    return repr(lines[0] if lines else "")
+
+
+def _is_control(cell: Cell) -> bool:
+    return "run_line_magic('asset'" in cell.python
+
+

@@ -1,0 +1,89 @@
+"""Bring a stored result back into a namespace, as if its cell had run."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from vibe_magic.capture import ABSENT, replay
+from vibe_magic.cell import Cell
+from vibe_magic.execute import RESULT, STATE, user_names
+from vibe_magic.identity import Parts, parts
+from vibe_magic.execute import sharing
+from vibe_magic.observe import facets
+from vibe_magic.payload import Context
+from vibe_magic.store import Entry, Store
+from vibe_magic.trace import Trace
+
+__all__ = ["aliased", "define", "restore"]
+
+_HISTORY = ("_", "__", "___")
+
+
+def restore(
+    entry: Entry, trace: Trace, store: Store, cell: Cell, namespace: dict[str, Any], shell: Any
+) -> None:
+    """Put an entry's values into the namespace and show its outputs.
+
+    Everything is read before anything is changed, so that a damaged entry leaves no trace.
+
+    Raises
+    ------
+    CorruptEntry
+        The entry cannot be read.
+    """
+    outputs = store.outputs(entry)
+    define(cell, namespace, shell)
+    inputs = {ref: namespace[ref] for ref in trace.inputs if ref in namespace}
+    values = store.load(entry, Context(namespace, inputs))
+    result = values.pop(RESULT, ABSENT)
+    state = values.pop(STATE, None)
+    for name in trace.mutated:
+        if name in values and name in namespace:
+            _replace_in_history(namespace, namespace[name], values[name])
+    for name in trace.deleted:
+        namespace.pop(name, None)
+    namespace.update(values)
+    if isinstance(state, Mapping):
+        facets.apply(state)
+    replay(outputs, shell, result=result)
+
+
+def define(cell: Cell, namespace: dict[str, Any], shell: Any) -> None:
+    """Run the imports, functions and classes of a cell: they are code, not results."""
+    if not cell.definitions:
+        return
+    name = shell.compile.cache(cell.python, shell.execution_count, raw_code=cell.source)
+    code = shell.compile(cell.definition_module(), name, "exec")
+    silence = io.StringIO()
+    with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
+        exec(code, namespace)
+
+
+def aliased(trace: Trace, namespace: Mapping[str, Any]) -> str:
+    """Return a name whose value the cell changes in place while others hold it, too; or nothing."""
+    changed = [name for name in trace.mutated if name in namespace]
+    if not changed:
+        return ""
+    extents: dict[str, Parts] = {name: parts(namespace[name]) for name in changed}
+    others = user_names(namespace) - set(changed)
+    for other in others:
+        pairs = sharing({**extents, f"other {other}": parts(namespace[other])})
+        for one, two in pairs:
+            if "other " in one or "other " in two:
+                return one if two.startswith("other ") else two
+    return ""
+
+
+def _replace_in_history(namespace: dict[str, Any], old: object, new: object) -> None:
+    """Let earlier ``Out`` entries show the changed object, as they would after a change in place."""
+    history = namespace.get("_oh", {})
+    for number, value in list(history.items()):
+        if value is old:
+            history[number] = new
+            namespace[f"_{number}"] = new
+    for name in _HISTORY:
+        if namespace.get(name) is old:
+            namespace[name] = new
