@@ -9,7 +9,7 @@ from typing import Any
 from vibe_magic.cell import Facts
 from vibe_magic.errors import Undigestible, Unpicklable
 from vibe_magic.identity import Identity, digest, explore, parts
-from vibe_magic.observe import Observed
+from vibe_magic.observe import Observed, facets
 from vibe_magic.payload import Context, Packed, pack
 
 from .groups import grouped, sharing
@@ -18,7 +18,7 @@ from .namespace import NameChanges
 
 __all__ = ["GENERATORS", "Effects", "blockers_of", "identities", "pack_groups"]
 
-GENERATORS = frozenset({"<random>", "<numpy.random>", "<torch.random>"})
+GENERATORS = frozenset(facets.RANDOM)
 """Process state that counts as an input only where a cell drew from it."""
 
 
@@ -40,8 +40,8 @@ class Effects:
         Process state that it changed.
     drawn : frozenset of str
         Random generators it drew from.
-    before : dict of str to object
-        Process state when it began.
+    before, after : dict of str to object
+        Process state when it began, and when it was done.
     held : dict of str to object
         Objects of names that it may have rebound.
     """
@@ -53,16 +53,13 @@ class Effects:
     state: Mapping[str, Any] = field(default_factory=dict)
     drawn: frozenset[str] = frozenset()
     before: Mapping[str, Any] = field(default_factory=dict)
+    after: Mapping[str, Any] = field(default_factory=dict)
     held: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def changed(self) -> frozenset[str]:
         """Every name whose binding or content is no longer what it was."""
         return self.names.bound | self.names.deleted | self.mutated
-
-    def discounted(self, job: Job) -> frozenset[str]:
-        """Return the generators whose state did not matter: not drawn from, or never seeded."""
-        return GENERATORS - (self.drawn & job.seeded)
 
     @classmethod
     def of(
@@ -77,8 +74,7 @@ class Effects:
     ) -> Effects:
         """Compare the moment before a run with the moment after it."""
         mutated, foreign = _changed_in_place(job, names)
-        state = {ref: after.get(ref) for ref in before.keys() | after.keys()
-                 if _content(before.get(ref)) != _content(after.get(ref))}
+        state = facets.difference(before, after)
         kept = names.bound | (mutated - names.deleted)
         if job.out is not None:
             kept &= job.out | mutated
@@ -88,7 +84,7 @@ class Effects:
         if state:
             values[STATE] = state
         drawn = frozenset(state) & GENERATORS
-        return cls(values, names, mutated, foreign, state, drawn, before, held)
+        return cls(values, names, mutated, foreign, state, drawn, before, after, held)
 
 
 def identities(names: frozenset[str], job: Job) -> Mapping[str, Identity]:
@@ -172,10 +168,6 @@ def _differs_from(job: Job, name: str) -> bool:
         return digest(job.reach.values[name]).hex != job.reach.inputs[name].digest
     except Undigestible:
         return True
-
-
-def _content(value: Any) -> str:
-    return "" if value is None else digest(value).hex
 
 
 def _shared_with_inputs(

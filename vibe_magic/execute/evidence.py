@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vibe_magic.identity import Identity, Reach, describe, digest
-from vibe_magic.observe import Observed
+from vibe_magic.observe import Observed, facets
 from vibe_magic.trace import UNKNOWN, Fact, Trace
 
 from .effects import Effects, identities
@@ -56,7 +56,7 @@ def _inputs(job: Job, effects: Effects) -> dict[str, Fact]:
     }
     kept = effects.names.kept - found.keys()
     found |= {name: fact_of(identity) for name, identity in identities(kept, job).items()}
-    counted = effects.before.keys() - effects.discounted(job)
+    counted = effects.before.keys() & {*facets.INPUTS, *(effects.drawn & job.seeded)}
     return found | {ref: _state_fact(effects.before[ref]) for ref in counted}
 
 
@@ -67,11 +67,15 @@ def _outputs(job: Job, effects: Effects) -> dict[str, Fact]:
         name: fact_of(known[name], describe(job.namespace[name])) if name in known else UNKNOWN
         for name in names
     }
-    return facts | {ref: _state_fact(value) for ref, value in effects.state.items()}
+    seeded = job.seeded | effects.drawn if job.reach.facts.seeds else job.seeded
+    return facts | {
+        ref: _state_fact(value, ref in seeded) for ref, value in effects.after.items()
+        if ref in effects.state
+    }
 
 
-def _state_fact(value: Any) -> Fact:
-    return Fact("" if value is None else digest(value).hex, "state")
+def _state_fact(value: Any, seeded: bool = False) -> Fact:
+    return Fact(digest(value).hex, "state", summary={"seeded": True} if seeded else {})
 
 
 def _unknown(job: Job, observed: Observed) -> tuple[str, ...]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from vibe_magic.capture import Output, Recorder
-from vibe_magic.observe import Observed, Watch, facets, named_files
+from vibe_magic.observe import Observed, Watch, facets, irreversible, named_files
+from vibe_magic.observe import effects as in_force
 from vibe_magic.payload import Packed
 
 from .effects import Effects, blockers_of, pack_groups
 from .evidence import make_trace
-from .job import Job, Outcome
+from .job import Blocker, Job, Outcome
 from .namespace import Bindings
 
 __all__ = ["Run"]
@@ -37,7 +39,9 @@ class Run:
         self._recorder = Recorder(shell)
         self._bindings = Bindings({}, frozenset())
         self._state: Mapping[str, Any] = {}
-        self._marks: Mapping[str, Any] = {}
+        self._shell = shell
+        self._in_force: Mapping[str, Any] = {}
+        self._modules = 0
         self._started_s = 0.0
 
     def start(self) -> None:
@@ -46,7 +50,8 @@ class Run:
         facts = job.cell.facts
         self._bindings = Bindings.of(job.namespace, facts.definite - facts.reads)
         self._state = facets.snapshot(str(job.base))
-        self._marks = facets.landmarks()
+        self._in_force = _in_force(self._shell)
+        self._modules = len(sys.modules)
         named = named_files(job.reach.facts.strings, str(job.base)) | dict.fromkeys(job.files, "")
         if job.stored:
             self._recorder.start()
@@ -96,15 +101,29 @@ class Run:
 
     def _judged(
         self, effects: Effects, observed: Observed, failed: bool
-    ) -> tuple[Mapping[str, Packed], tuple[Any, ...]]:
+    ) -> tuple[Mapping[str, Packed], tuple[Blocker, ...]]:
         if failed or not self.job.stored:
             return {}, ()
         recorder = self._recorder
         found = blockers_of(self.job, effects, observed, recorder.widgets, recorder.gaps)
-        found += facets.irreversible(self._marks)
+        found += tuple(Blocker(what, "is changed by this cell") for what in self._changed())
         if found:
             return {}, found
         return pack_groups(self.job, effects)
+
+    def _changed(self) -> tuple[str, ...]:
+        return irreversible(
+            self._in_force,
+            _in_force(self._shell),
+            mentions=self.job.reach.facts.mentions,
+            imported=len(sys.modules) != self._modules,
+        )
+
+
+def _in_force(shell: Any) -> Mapping[str, Any]:
+    """Look from within the shell's traps: a run starts inside them and ends outside."""
+    with shell.builtin_trap, shell.display_trap:
+        return in_force(shell)
 
 
 def _with_result(outputs: tuple[Output, ...]) -> tuple[Output, ...]:

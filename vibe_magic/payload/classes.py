@@ -21,13 +21,14 @@ def reduce_class(packer: Packer, cls: type) -> Any:
         packer.met_module(cls.__module__)
         if cls.__module__ == "builtins" or cloudpickle._should_pickle_by_reference(cls):
             return cloudpickle._class_reduce(cls)
+    packer.doubtful = True  # a metaclass or __init_subclass__ may want more than we know
     return _by_value(cls)
 
 
 def _named(packer: Packer, cls: type) -> tuple[Any, ...]:
     from vibe_magic.payload.functions import make_named
 
-    return make_named, (packer.context.namespace, cls.__qualname__)
+    return make_named, (packer.context.namespace, cls.__qualname__, True)
 
 
 def _by_value(cls: type) -> tuple[Any, ...]:

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from types import CellType, CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
+from vibe_magic.errors import CorruptEntry
+
 if TYPE_CHECKING:
     from vibe_magic.payload.packer import Packer
 
@@ -23,7 +25,7 @@ _ATTRIBUTES = ("__defaults__", "__kwdefaults__", "__annotations__", "__type_para
 def reduce_function(packer: Packer, function: FunctionType) -> Any:
     """Reduce a function to its name where a module or class holds it, to its code otherwise."""
     if packer.is_named(function):
-        return make_named, (packer.context.namespace, function.__qualname__)
+        return make_named, (packer.context.namespace, function.__qualname__, False)
     if function.__globals__ is not packer.context.namespace and _importable(function):
         packer.met_module(function.__module__)
         return NotImplemented
@@ -46,7 +48,9 @@ def reduce_code(_packer: Packer, code: CodeType) -> Reduced:
 
 
 def _importable(function: FunctionType) -> bool:
-    found: object = sys.modules.get(function.__module__ or "")
+    if function.__module__ in (None, "__main__"):
+        return False
+    found: object = sys.modules.get(function.__module__)
     for part in function.__qualname__.split("."):
         found = getattr(found, part, None)
     return found is function
@@ -120,11 +124,17 @@ def make_code(magic: bytes, code: bytes) -> CodeType:
     return made
 
 
-def make_named(namespace: dict[str, Any], qualname: str) -> object:
+def make_named(namespace: dict[str, Any], qualname: str, is_class: bool) -> object:
     """Look up a class or method of the notebook."""
     from vibe_magic.payload.context import Context
 
-    return Context(namespace).named(qualname)
+    try:
+        found = Context(namespace).named(qualname)
+    except LookupError:
+        raise CorruptEntry(f"needs {qualname!r}, which the notebook does not define") from None
+    if is_class != isinstance(found, type):
+        raise CorruptEntry(f"needs {qualname!r}, which is something else now")
+    return found
 
 
 def make_function(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,7 +16,11 @@ _BYTES = 32
 _process_secret = secrets.token_bytes(_BYTES)
 
 
-def user_secret(environ: Mapping[str, str] = os.environ, directory: Path | None = None) -> bytes:
+def user_secret(
+    environ: Mapping[str, str] = os.environ,
+    directory: Path | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> bytes:
     """Return the key with which entries are signed.
 
     ``VIBE_MAGIC_SECRET`` makes a cache shareable among all who know it. Without it, a random key is
@@ -28,6 +33,8 @@ def user_secret(environ: Mapping[str, str] = os.environ, directory: Path | None 
         The environment.
     directory : Path, optional
         Where the key file is; the user's data directory by default.
+    warn : callable, optional
+        Told, in one line, why the key lasts only as long as the process.
 
     Returns
     -------
@@ -37,9 +44,13 @@ def user_secret(environ: Mapping[str, str] = os.environ, directory: Path | None 
     shared = environ.get("VIBE_MAGIC_SECRET")
     if shared:
         return hashlib.blake2b(shared.encode("utf-8", "surrogateescape"), digest_size=32).digest()
+    path = (directory or _data_directory()) / "secret"
     try:
-        return _from_file((directory or _data_directory()) / "secret")
-    except OSError:
+        return _from_file(path)
+    except OSError as error:
+        if warn is not None:
+            reason = error.strerror or error
+            warn(f"{path}: no signing key ({reason}); results last as long as this process")
         return _process_secret
 
 
@@ -60,10 +71,10 @@ def _from_file(path: Path) -> bytes:
 def _read(path: Path) -> bytes:
     with open(path, "rb") as file:
         if os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o077:
-            raise PermissionError(f"{path} is open to others")
+            raise OSError(errno.EPERM, "others may read it; delete it or chmod 600")
         secret = file.read(_BYTES + 1)
     if len(secret) != _BYTES:
-        raise OSError(f"{path} is not {_BYTES} bytes long")
+        raise OSError(errno.EINVAL, f"it is not {_BYTES} bytes long; delete it")
     return secret
 
 

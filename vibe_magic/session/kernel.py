@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from vibe_magic.config import Settings, format_age
 from vibe_magic.errors import CorruptEntry
 from vibe_magic.execute import Blocker, Job, Outcome, Run, summaries
 from vibe_magic.identity import combine, file_digest, fingerprint, text_digest
-from vibe_magic.observe import Files, Watch
+from vibe_magic.observe import Files, Watch, facets
 from vibe_magic.payload import user_secret
 from vibe_magic.store import Draft, Entry, Store
 from vibe_magic.trace import Cause, Trace
@@ -81,6 +81,7 @@ class Session:
         self.journal = Journal()
         self.records: list[Record] = []
         self.base = os.getcwd()
+        facets.begin(self.base)
         self._settings = settings
         self._notify = notify
         self._memo: dict[Any, Any] = {}
@@ -257,6 +258,29 @@ class Session:
             return None
         with self._locks.pop_all():
             return self._settle(current, current.run.finish(failed, results))
+
+    def forget_digests(self) -> None:
+        """Drop what was known of values, since they may have changed."""
+        self._memo.clear()
+
+    def present_trace(self, asset: Asset, live: Live, entry: Entry) -> Trace:
+        """Return an entry's trace as if it had been computed from what is there at present."""
+        trace = Trace.from_json(entry.trace)
+        known = summaries(live.reach, self.namespace)
+        inputs = {ref: replace(live.look(ref), summary=known.get(ref, {})) for ref in live.refs()}
+        files = {path: self.files.state(path).to_json() for path in trace.files}
+        return replace(
+            trace,
+            fingerprint=live.fingerprint,
+            source=asset.cell.source,
+            inputs=inputs,
+            files=files,
+            written={path: self.files.state(path).to_json() for path in trace.written},
+            env={name: env_digest(name, os.environ) for name in live.env_names()},
+            packages=dict(live.reach.packages),
+            python=PYTHON,
+            params=dict(live.params),
+        )
 
     def _blockers(self, asset: Asset, live: Live) -> tuple[Blocker, ...]:
         if asset.spec.no_cache:

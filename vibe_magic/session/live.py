@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from vibe_magic.cell import Facts
-from vibe_magic.errors import Undigestible
 from vibe_magic.execute import GENERATORS, Blocker, fact_of
 from vibe_magic.identity import (
     Reach,
@@ -70,7 +69,7 @@ class Surroundings:
     def state(self) -> Mapping[str, Fact]:
         """Return the process state that differs from the defaults."""
         if "<state>" not in self.memo:
-            taken = facets.snapshot(self.base)
+            taken = facets.snapshot(self.base, names=(*facets.INPUTS, *facets.RANDOM))
             self.memo["<state>"] = {
                 ref: Fact(digest(value).hex, "state") for ref, value in taken.items()
             }
@@ -147,7 +146,17 @@ class Live:
                     f"--ignore {p.name.split('.')[0]} makes the cell cacheable all the same")
             for p in self.reach.problems
         ]
-        return tuple(dict.fromkeys((*hazards, *problems)))
+        return tuple(dict.fromkeys((*hazards, *problems, *self._patches())))
+
+    def _patches(self) -> list[Blocker]:
+        """Return the modules whose attributes the cell sets: a change that other code sees."""
+        found = set()
+        for target in self.reach.facts.stores:
+            root = target.partition(".")[0]
+            value = self.around.namespace.get(root, sys.modules.get(root))
+            if isinstance(value, ModuleType):
+                found.add(target)
+        return [Blocker(target, "is set in a module") for target in sorted(found)]
 
     def env_names(self) -> frozenset[str]:
         """Return the environment variables that count."""

@@ -27,7 +27,8 @@ def restore(
 ) -> None:
     """Put an entry's values into the namespace and show its outputs.
 
-    Everything is read before anything is changed, so that a damaged entry leaves no trace.
+    Process state comes first, since imports may need a changed ``sys.path``; then the definitions, since
+    values may be instances of the classes among them; then the values.
 
     Raises
     ------
@@ -35,19 +36,19 @@ def restore(
         The entry cannot be read.
     """
     outputs = store.outputs(entry)
-    define(cell, namespace, shell)
     inputs = {ref: namespace[ref] for ref in trace.inputs if ref in namespace}
-    values = store.load(entry, Context(namespace, inputs))
+    state = store.load(entry, Context(namespace), [STATE]).get(STATE)
+    if isinstance(state, Mapping):
+        facets.apply(state)
+    define(cell, namespace, shell)
+    values = store.load(entry, Context(namespace, inputs), set(entry.names) - {STATE})
     result = values.pop(RESULT, ABSENT)
-    state = values.pop(STATE, None)
     for name in trace.mutated:
         if name in values and name in namespace:
             _replace_in_history(namespace, namespace[name], values[name])
     for name in trace.deleted:
         namespace.pop(name, None)
     namespace.update(values)
-    if isinstance(state, Mapping):
-        facets.apply(state)
     replay(outputs, shell, result=result)
 
 

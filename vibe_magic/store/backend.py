@@ -50,6 +50,14 @@ class VibeMagicBackend(FileSystemStoreBackend):  # type: ignore[misc]
         self.secret = options.get("secret") or user_secret()
         layout.prepare(Path(location))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the secret behind: a pickled `Memory` may be written anywhere."""
+        return {name: value for name, value in vars(self).items() if name != "secret"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take this user's secret again."""
+        self.__dict__.update(state, secret=user_secret())
+
     def dump_item(
         self,
         call_id: tuple[str, ...],

@@ -209,7 +209,7 @@ def meta_of_draft(draft: Draft) -> dict[str, Any]:
         "duration_s": draft.duration_s,
         "ttl_s": draft.ttl_s,
         "accepted_at": None,
-        "trace": draft.trace,
+        "trace": dict(draft.trace),
     }
 
 

@@ -1,0 +1,81 @@
+"""Where the session meets IPython: before a cell runs, in place of its code, and after it."""
+
+from __future__ import annotations
+
+import ast
+import traceback
+from typing import Any
+
+from vibe_magic.errors import UsageError
+from vibe_magic.session import Session
+
+from .transform import comment_header
+
+__all__ = ["Hooks"]
+
+
+class Hooks:
+    """Connects one shell with one session.
+
+    ``pre_run_cell`` only notes the cell. Whether it must run is decided when IPython transforms its syntax
+    tree, since an interrupt there ends the cell, while in a callback it would only be printed.
+    """
+
+    def __init__(self, shell: Any, session: Session) -> None:
+        self.shell = shell
+        self.session = session
+        self._pending: Any = None
+        self._restored = False
+
+    def install(self) -> None:
+        """Register with the shell."""
+        self.shell.input_transformers_cleanup.append(comment_header)
+        self.shell.events.register("pre_run_cell", self.pre_run_cell)
+        self.shell.events.register("post_run_cell", self.post_run_cell)
+        self.shell.ast_transformers.append(self)
+
+    def remove(self) -> None:
+        """Undo `install`."""
+        self.shell.input_transformers_cleanup.remove(comment_header)
+        self.shell.events.unregister("pre_run_cell", self.pre_run_cell)
+        self.shell.events.unregister("post_run_cell", self.post_run_cell)
+        self.shell.ast_transformers.remove(self)
+
+    def pre_run_cell(self, info: Any) -> None:
+        """Note the cell that is about to run."""
+        self.session.drop()
+        self._restored = False
+        self._pending = info
+
+    def visit(self, module: ast.AST) -> ast.AST:
+        """Replace the body of a cell that need not run by nothing."""
+        info, self._pending = self._pending, None
+        if info is None:
+            return module
+        try:
+            restored = self._enter(info)
+        except UsageError as error:
+            return _raising(str(error))
+        except Exception:  # a fault of ours must not cost the person the result: the cell runs
+            self.session.drop()
+            self.session.tell("vibe_magic", f"runs this cell uncached:\n{traceback.format_exc()}")
+            return module
+        self._restored = restored
+        return ast.Module([], []) if restored else module
+
+    def _enter(self, info: Any) -> bool:
+        python = getattr(info, "transformed_cell", None)
+        if python is None:
+            python = self.shell.transform_cell(info.raw_cell)
+        return self.session.enter(info.raw_cell, python, getattr(info, "cell_id", None) or "")
+
+    def post_run_cell(self, result: Any) -> None:
+        """Store what the cell made."""
+        self._pending = None
+        failed = result is None or not result.success
+        self.session.leave(failed)
+
+
+def _raising(message: str) -> ast.Module:
+    """Return code that fails with one line, as IPython's own magics do on wrong usage."""
+    return ast.parse(f"raise __import__('IPython').core.error.UsageError({message!r})")

@@ -1,0 +1,73 @@
+"""Bring the assets that a cell needs up to date before it runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vibe_magic.execute import run_body
+from vibe_magic.trace import verify
+
+from .asset import Asset
+
+if TYPE_CHECKING:
+    from .kernel import Session
+    from .records import Record
+
+__all__ = ["refresh", "rerun"]
+
+
+def refresh(session: Session, asset: Asset) -> None:
+    """Run the stale assets that a cell needs, nearest to the source first.
+
+    A change counts only if it was made after the person last went past the asset: notebooks bind a name
+    again further down, and what stands there does not concern what was computed above.
+    """
+    if not session.settings.run_upstream:
+        return
+    for label in reversed(_needed(session, asset)):
+        needed = session.registry.by_label.get(label)
+        if needed is not None and needed.name != asset.name and _is_outdated(session, needed, asset):
+            _bring(session, needed)
+
+
+def rerun(session: Session, asset: Asset, *, force: bool = False) -> Record | None:
+    """Restore or run an asset outside its own cell; return what happened."""
+    if session.serve(asset, force=force, direct=False):
+        return session.records[-1]
+    failed, results = run_body(asset.cell, session.namespace, session.shell)
+    return session.finish(failed, results)
+
+
+def _needed(session: Session, asset: Asset) -> list[str]:
+    journal = session.journal
+    direct = [journal.writers[ref] for ref in asset.cell.facts.reads if ref in journal.writers]
+    named = [session.registry[dep].label for dep in asset.spec.deps if dep in session.registry]
+    found = dict.fromkeys(label for label in (*direct, *named) if label != asset.label)
+    for label in list(found):
+        found |= dict.fromkeys(journal.needs(label))
+    return list(found)
+
+
+def _is_outdated(session: Session, needed: Asset, reader: Asset) -> bool:
+    journal = session.journal
+    ran, read = journal.runs.get(needed.label), journal.runs.get(reader.label)
+    if ran is None:
+        return False
+    if journal.outdated(needed.label):
+        return True
+    if read is None or ran.direct > read.number:
+        return False
+    causes = verify(ran.trace, session.look(needed, own=True))
+    ttl_s = session.ttl_s(needed.spec)
+    if ttl_s and session.clock() - ran.at_s >= ttl_s:
+        return True
+    return bool(journal.since(causes, read.number))
+
+
+def _bring(session: Session, asset: Asset) -> None:
+    used_up = session.journal.consumed(asset.label)
+    if used_up:
+        names = ", ".join(sorted(used_up))
+        session.tell(asset.name, f"is stale, but has changed {names} already; run it from there by hand")
+        return
+    rerun(session, asset)
