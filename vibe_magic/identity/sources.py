@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import __future__
+
 import ast
 import linecache
 import sys
@@ -15,6 +17,8 @@ from vibe_magic.cell import Facts, encode, facts_of
 __all__ = ["Meaning", "meaning_of"]
 
 _TOP_LEVEL_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+_FUTURES = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names
+               if getattr(__future__, name).compiler_flag >= 0x10000)
 
 
 class Meaning(NamedTuple):
@@ -51,7 +55,8 @@ def meaning_of(code: CodeType) -> Meaning:
 def _found(code: CodeType) -> Meaning:
     lines = linecache.getlines(code.co_filename)
     text = "".join(lines)
-    for node, compiled in _functions(text, code.co_filename) if text else ():
+    flags = code.co_flags & _FUTURES
+    for node, compiled in _functions(text, code.co_filename, flags) if text else ():
         if compiled == code:
             source = ast.get_source_segment(text, node, padded=True) or ""
             return Meaning(encode(node), _dedented(source), facts_of(node))
@@ -65,25 +70,18 @@ def _dedented(source: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _functions(text: str, filename: str) -> tuple[tuple[ast.AST, CodeType], ...]:
+def _functions(text: str, filename: str, flags: int) -> tuple[tuple[ast.AST, CodeType], ...]:
     """Return every function of a source with the code that it compiles to."""
     try:
         tree = ast.parse(text)
-        codes = [
-            compile(ast.Module([statement], []), filename, "exec", _TOP_LEVEL_AWAIT)
-            for statement in tree.body
-        ]
-        whole = compile(tree, filename, "exec", _TOP_LEVEL_AWAIT)
+        whole = compile(tree, filename, "exec", _TOP_LEVEL_AWAIT | flags, dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError):
         return ()
     nodes: dict[tuple[int, str], list[ast.AST]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             nodes.setdefault((_line(node), getattr(node, "name", "<lambda>")), []).append(node)
-    found: list[tuple[ast.AST, CodeType]] = []
-    for root in (whole, *codes):
-        found += _matched(root, nodes)
-    return tuple(found)
+    return tuple(_matched(whole, nodes))
 
 
 def _line(node: ast.AST) -> int:

@@ -148,6 +148,7 @@ class Session:
             Whether the result was restored, so that the body must not run.
         """
         self.drop()
+        facets.learn(())
         header, body = split_header(raw)
         cell = analyse(body, python)
         if header is None:

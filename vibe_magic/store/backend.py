@@ -33,30 +33,38 @@ class VibeMagicBackend(FileSystemStoreBackend):  # type: ignore[misc]
     entry of this package (a `Draft`), or the value of a function that joblib caches.
     """
 
-    secret: bytes
+    _secret: bytes | None = None
+
+    @property
+    def secret(self) -> bytes:
+        """The key of the signatures: this user's, unless set to another.
+
+        No option, since `joblib.Memory` keeps and pickles its options.
+        """
+        if self._secret is None:
+            self._secret = user_secret()
+        return self._secret
+
+    @secret.setter
+    def secret(self, secret: bytes) -> None:
+        self._secret = secret
 
     def configure(
         self,
         location: str,
         verbose: int = 1,
-        backend_options: Mapping[str, Any] | None = None,
+        backend_options: Mapping[str, Any] | None = None,  # noqa: ARG002
     ) -> None:
-        """Open the directory; the one option is ``secret``, joblib's own do nothing here."""
-        options = dict(backend_options or {})
+        """Open the directory; joblib's own options do nothing here."""
         self.location = location
         self.verbose = verbose
         self.compress = False
         self.mmap_mode = None
-        self.secret = options.get("secret") or user_secret()
         layout.prepare(Path(location))
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the secret behind: a pickled `Memory` may be written anywhere."""
-        return {name: value for name, value in vars(self).items() if name != "secret"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take this user's secret again."""
-        self.__dict__.update(state, secret=user_secret())
+        return {name: value for name, value in vars(self).items() if name != "_secret"}
 
     def dump_item(
         self,

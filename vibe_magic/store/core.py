@@ -297,13 +297,9 @@ class Store:
 
             from vibe_magic.store import backend
 
-            self._memory = joblib.Memory(
-                self.root,
-                backend="vibe_magic",
-                verbose=0,
-                backend_options={"secret": self._secret},
-            )
+            self._memory = joblib.Memory(self.root, backend="vibe_magic", verbose=0)
             assert isinstance(self._memory.store_backend, backend.VibeMagicBackend)
+            self._memory.store_backend.secret = self._secret
         if time.monotonic() - self._swept_at > _SWEEP_S:
             self.sweep()
         return self._memory.store_backend
