@@ -1,9 +1,9 @@
-"""Which code is the person's own, and which is installed."""
+"""Which code is the person's own and which is an installed package, and in which version."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
-import re
 import site
 import sys
 import sysconfig
@@ -11,9 +11,7 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
-__all__ = ["importable", "is_installed_file", "is_local", "loaded", "module_of"]
-
-_INSTALLED_PART = re.compile(r"[\\/](?:site|dist)-packages[\\/]")
+__all__ = ["is_local", "loaded", "module_of", "package_of", "package_version"]
 
 
 def module_of(obj: Any) -> str:
@@ -22,87 +20,80 @@ def module_of(obj: Any) -> str:
     return name if isinstance(name, str) else "builtins"
 
 
+def is_local(name: str) -> bool:
+    """Tell whether a module is the notebook or one of the person's own files."""
+    if name == "__main__":
+        return True
+    module = sys.modules.get(name)
+    if module is None:
+        return name.partition(".")[0] not in sys.stdlib_module_names and _orphan(name)
+    return _local(name, getattr(module, "__file__", None), _spec_origin(module))
+
+
+def _orphan(name: str) -> bool:
+    """Tell whether a name that is no loaded module belongs to no package that is one, either."""
+    top = sys.modules.get(name.partition(".")[0])
+    return top is None or (top.__name__ != name and is_local(top.__name__))
+
+
+def _spec_origin(module: ModuleType) -> str:
+    return str(getattr(getattr(module, "__spec__", None), "origin", None) or "")
+
+
+@lru_cache(maxsize=4096)
+def _local(name: str, file: str | None, origin: str) -> bool:
+    path = file or origin
+    if not path or path in ("built-in", "frozen"):
+        return False
+    return _is_local_file(path)
+
+
+@lru_cache(maxsize=4096)
+def _is_local_file(path: str) -> bool:
+    real = os.path.realpath(path)
+    inside = any(real.startswith(root) or path.startswith(root) for root in _installed())
+    return not inside and "site-packages" not in real and "dist-packages" not in real
+
+
+@lru_cache(maxsize=1)
+def _installed() -> tuple[str, ...]:
+    """Return where packages and the standard library lie, and this package itself."""
+    paths = {sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")}
+    paths |= {site.getusersitepackages(), os.path.dirname(os.path.dirname(__file__))}
+    return tuple(os.path.join(os.path.realpath(path), "") for path in paths if path)
+
+
 def loaded(name: str) -> ModuleType | None:
     """Return a module if it is loaded."""
     module = sys.modules.get(name)
     return module if isinstance(module, ModuleType) else None
 
 
-def importable(obj: Any) -> bool:
-    """Tell whether an object is what its module and qualified name lead to."""
-    found: Any = loaded(module_of(obj))
-    name = getattr(obj, "__qualname__", None) or getattr(obj, "__name__", None)
-    if found is None or not isinstance(name, str):
-        return False
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    return found is obj or _same_method(found, obj)
-
-
-def _same_method(found: Any, obj: Any) -> bool:
-    """Tell whether both are one function: a class method is bound anew each time it is looked up."""
-    function = getattr(found, "__func__", None)
-    return function is not None and function is getattr(obj, "__func__", obj)
-
-
-def is_local(name: str) -> bool:
-    """Tell whether a module is the notebook or one of the person's own files, by where it lies."""
-    if name == "__main__":
-        return True
-    module = sys.modules.get(name)
-    if module is None:
-        return _is_local_orphan(name)
-    file = getattr(module, "__file__", None)
-    return _is_local_module(name, file if isinstance(file, str) else None, _place(module))
-
-
-def _is_local_orphan(name: str) -> bool:
-    """Judge a module that is not loaded by the package that it says it is in."""
-    top = name.partition(".")[0]
-    if top == name or top not in sys.modules:
-        return top not in sys.stdlib_module_names
-    return is_local(top)
-
-
-def _place(module: ModuleType) -> str:
-    """Return where a module without a file comes from: ``built-in``, ``frozen``, a directory."""
-    origin = getattr(getattr(module, "__spec__", None), "origin", None)
-    if isinstance(origin, str):
-        return origin
-    try:
-        return next(iter(module.__path__))
-    except (AttributeError, StopIteration, TypeError):
-        return ""
+def package_of(top: str) -> str:
+    """Return the distribution that a top-level module belongs to; empty for the standard library."""
+    return _package_of(top, str(getattr(sys.modules.get(top), "__file__", "")))
 
 
 @lru_cache(maxsize=4096)
-def _is_local_module(name: str, file: str | None, place: str) -> bool:
-    path = file or place
-    if path in ("built-in", "frozen"):
-        return False
-    if path:
-        return not is_installed_file(path)
-    top = name.partition(".")[0]
-    if top != name:
-        return is_local(top)
-    return name not in sys.builtin_module_names and name not in sys.stdlib_module_names
+def _package_of(top: str, file: str) -> str:
+    if top in sys.stdlib_module_names or top in ("builtins", "__main__"):
+        return ""
+    for name in (top, top.replace("_", "-")):
+        if _version(name):
+            return name
+    names = importlib.metadata.packages_distributions().get(top, [])
+    return names[0] if names else top
 
 
-@lru_cache(maxsize=8192)
-def is_installed_file(path: str) -> bool:
-    """Tell whether a file belongs to the interpreter or to an installed distribution."""
-    absolute = os.path.abspath(path)
-    real = os.path.realpath(path)
-    roots = _installed_roots()
-    if absolute.startswith(roots) or real.startswith(roots):
-        return True
-    return bool(_INSTALLED_PART.search(absolute) or _INSTALLED_PART.search(real))
+def package_version(name: str) -> str:
+    """Return the version of a distribution, or what a module says of itself; empty if unknown."""
+    version = _version(name)
+    return version or str(getattr(sys.modules.get(name), "__version__", ""))
 
 
-@lru_cache(maxsize=1)
-def _installed_roots() -> tuple[str, ...]:
-    """Return where packages and the standard library lie, and this package itself."""
-    paths = {sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")}
-    paths |= {site.getusersitepackages(), os.path.dirname(os.path.dirname(__file__))}
-    every = {place for path in paths if path for place in (path, os.path.realpath(path))}
-    return tuple(sorted(os.path.join(place, "") for place in every))
+@lru_cache(maxsize=4096)
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        return ""
