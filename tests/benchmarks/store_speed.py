@@ -1,7 +1,7 @@
 """Storing and restoring against `joblib.Memory`'s default, side by side in one run.
 
-``python -m tests.benchmarks.store_speed [repeats]`` prints one line per kind of value: our time and
-joblib's for storing and for restoring with verified digests, and the ratios. Every repeat alternates
+``python -m tests.benchmarks.store_speed [repeats]`` prints one line per kind of value: our time
+and joblib's for storing and for restoring with verified digests, and the ratios. Repeats alternate
 between the two and the best of each counts; both write to the same file system.
 """
 
@@ -117,8 +117,10 @@ def measure(value: object, repeats: int) -> dict[str, float]:
 
 
 def main(repeats: int = 5) -> None:
-    print(f"{'best of ' + str(repeats) + ', ms':22}{'store':>9}{'joblib':>9}{'ratio':>7}"
-          f"{'restore':>11}{'joblib':>9}{'ratio':>7}")
+    print(
+        f"{'best of ' + str(repeats) + ', ms':22}{'store':>9}{'joblib':>9}{'ratio':>7}"
+        f"{'restore':>11}{'joblib':>9}{'ratio':>7}"
+    )
     for label, make in VALUES.items():
         best = measure(make(), repeats)
         cells = []

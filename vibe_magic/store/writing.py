@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import random
 import shutil
+import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +20,8 @@ from vibe_magic.store.entry import Draft, Entry, content_digest, encode, meta_of
 
 _COMPRESS_BYTES = 1 << 16
 _JOINED_BYTES = 1 << 20
+_ATTEMPTS = 100
+_TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.EACCES if os.name == "nt" else errno.EEXIST)
 
 
 @contextmanager
@@ -47,17 +52,18 @@ def _make(draft: str, root: Path) -> None:
 
 
 def _move(draft: str, path: str, root: Path) -> None:
-    """Rename; a writer of the same entry that comes in between loses to the later one."""
-    for attempt in range(8):
+    """Rename; of several writers of one entry, each replaces what the one before it wrote."""
+    for attempt in range(_ATTEMPTS):
         try:
             os.rename(draft, path)
             return
         except FileNotFoundError:  # the asset's first entry, or all was just removed
             os.makedirs(os.path.dirname(path), exist_ok=True)
-        except OSError:
-            if attempt == 7 or not os.path.isdir(path):
+        except OSError as error:
+            if attempt == _ATTEMPTS - 1 or error.errno not in _TAKEN:
                 raise
             layout.discard(path, root)
+            time.sleep(random.random() * attempt * 1e-4)
     raise FileNotFoundError(path)
 
 
