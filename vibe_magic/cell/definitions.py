@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-__all__ = ["definitions", "is_definition"]
+__all__ = ["bound_names", "definitions", "is_definition"]
 
 _QUIET = (ast.Name, ast.Attribute, ast.Constant, ast.Subscript, ast.Tuple, ast.BinOp, ast.BitOr,
           ast.List, ast.Load, ast.expr_context)
@@ -43,14 +43,15 @@ def definitions(tree: ast.Module, stores: frozenset[str]) -> tuple[tuple[ast.stm
     names: dict[str, bool] = {}
     for statement in tree.body:
         pure = is_definition(statement)
-        for name in _bound(statement):
+        for name in bound_names(statement):
             names[name] = names.get(name, True) and pure
     alone = frozenset(name for name, pure in names.items() if pure and name not in touched)
-    chosen = tuple(s for s in tree.body if is_definition(s) and set(_bound(s)) <= alone)
-    return chosen, frozenset(name for s in chosen for name in _bound(s))
+    chosen = tuple(s for s in tree.body if is_definition(s) and set(bound_names(s)) <= alone)
+    return chosen, frozenset(name for s in chosen for name in bound_names(s))
 
 
-def _bound(statement: ast.stmt) -> list[str]:
+def bound_names(statement: ast.stmt) -> list[str]:
+    """Return the names that a statement binds, outermost first."""
     if isinstance(statement, ast.Import | ast.ImportFrom):
         return [a.asname or a.name.partition(".")[0] for a in statement.names]
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

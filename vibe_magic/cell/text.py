@@ -9,7 +9,7 @@ import tokenize
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from .definitions import definitions
+from .definitions import bound_names, definitions
 from .facts import Facts
 from .reading import Reader
 
@@ -95,8 +95,17 @@ def analyse(source: str, python: str | None = None) -> Cell:
     chosen, names = definitions(tree, facts.stores)
     last = tree.body[-1] if tree.body else None
     shows = isinstance(last, ast.Expr) and not _ends_with_semicolon(python)
-    first = next(iter(reader.writes), None)
+    first = _first_name(tree, reader)
     return Cell(source, python, facts, first, chosen, names, shows)
+
+
+def _first_name(tree: ast.Module, reader: Reader) -> str | None:
+    """Return the name that a reader of the text meets first: a target before what its value binds."""
+    for statement in tree.body:
+        for name in bound_names(statement):
+            if name in reader.writes:
+                return name
+    return next(iter(reader.writes), None)
 
 
 def _ends_with_semicolon(python: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from vibe_magic.cell import Facts
 from vibe_magic.errors import Undigestible
 
+from .describe import describe
 from .keys import combine
 from .modules import is_local, loaded, package_of, package_version
 from .sources import meaning_of
@@ -124,6 +125,7 @@ class _Exploration:
         self.problems: dict[str, Problem] = {}
         self.packages: set[str] = set()
         self.code: dict[int, Facts] = {}
+        self.reached: list[Any] = []
         self.waiting: list[tuple[str, str, frozenset[str] | None]] = []
         self.done: set[tuple[str, str, frozenset[str] | None]] = set()
 
@@ -150,7 +152,11 @@ class _Exploration:
         versions = {name: package_version(name) for name in sorted(self.packages)}
         packages = {name: version for name, version in versions.items() if version}
         problems = tuple(self.problems[name] for name in sorted(self.problems))
-        return Reach(self.inputs, _merged(facts, self.code.values()), packages, problems, self.values)
+        merged = _merged(facts, self.code.values())
+        if merged.introspects:
+            texts = sorted(str(describe(code).get("source", "")) for code in self.reached)
+            self.inputs["source:text"] = Identity(combine("source", *texts), "function")
+        return Reach(self.inputs, merged, packages, problems, self.values)
 
     def _name(self, name: str, paths: frozenset[str] | None) -> None:
         if name in self.ignore or name in _SHELL:
@@ -190,6 +196,8 @@ class _Exploration:
     def _code(self, code: Any) -> None:
         if id(code) in self.code:
             return
+        self.code[id(code)] = Facts()
+        self.reached.append(code)
         if isinstance(code, FunctionType):
             facts = meaning_of(code.__code__).facts or _facts_of_bytecode(code)
             self.code[id(code)] = facts

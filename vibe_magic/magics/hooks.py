@@ -73,6 +73,8 @@ class Hooks:
         """Store what the cell made."""
         self._pending = None
         failed = result is None or not result.success
+        if self._restored and result is not None:
+            result.result, self.session.result = self.session.result, None
         self.session.leave(failed)
 
 

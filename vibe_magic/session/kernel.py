@@ -81,6 +81,7 @@ class Session:
         self.journal = Journal()
         self.records: list[Record] = []
         self.base = os.getcwd()
+        self.result: object = None
         facets.begin(self.base)
         self._settings = settings
         self._notify = notify
@@ -148,6 +149,7 @@ class Session:
             Whether the result was restored, so that the body must not run.
         """
         self.drop()
+        self.result = None
         facets.learn(())
         header, body = split_header(raw)
         cell = analyse(body, python)
@@ -294,13 +296,15 @@ class Session:
 
     def _locked(self, asset: Asset, live: Live, verdict: Verdict, force: bool) -> Verdict:
         """Become the one process that computes this key; another one may be done with it by then."""
-        hold = self._locks.enter_context(
+        self._locks.enter_context(
             self.store.lock(asset.name, live.key, PATIENCE_S, lambda who: self.tell(
                 asset.name, f"waits for {who}, which computes it"))
         )
-        if not hold.waited or force:
+        if force or asset.spec.force:
             return verdict
-        again = self.decide(asset, live)
+        ttl_s = self.ttl_s(asset.spec)
+        found = judge(self.store.find(asset.name, live.key), live, ttl_s, self.clock())
+        again = found if found.entry is not None else verdict
         if again.entry is not None:
             self._locks.close()
         return again
@@ -314,7 +318,9 @@ class Session:
         if shared:
             return (Cause("input", shared, "other names hold it, too, and the cell changes it"),)
         try:
-            restore(entry, trace, self.store, asset.cell, self.namespace, self.shell)
+            self.result = restore(
+                entry, trace, self.store, asset.cell, self.namespace, self.shell
+            )
         except CorruptEntry as error:
             self._notify(asset.name, f"{error.what}; it is computed again")
             self.store.remove([entry])

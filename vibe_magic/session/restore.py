@@ -24,11 +24,16 @@ _HISTORY = ("_", "__", "___")
 
 def restore(
     entry: Entry, trace: Trace, store: Store, cell: Cell, namespace: dict[str, Any], shell: Any
-) -> None:
+) -> Any:
     """Put an entry's values into the namespace and show its outputs.
 
     Process state comes first, since imports may need a changed ``sys.path``; then the definitions, since
     values may be instances of the classes among them; then the values.
+
+    Returns
+    -------
+    object
+        The value of the last expression.
 
     Raises
     ------
@@ -50,6 +55,7 @@ def restore(
         namespace.pop(name, None)
     namespace.update(values)
     replay(outputs, shell, result=result)
+    return None if result is ABSENT else result
 
 
 def define(cell: Cell, namespace: dict[str, Any], shell: Any) -> None:

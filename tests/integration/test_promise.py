@@ -1,0 +1,228 @@
+"""A hit is indistinguishable from a run: each fact of the promise, against plain IPython.
+
+Every case is a notebook and an edited one. The first runs with the extension, then the second in a fresh
+process with the same cache; a third process runs the second without the extension. Names, types, values,
+sharing and outputs must agree, and cells that the edit cannot affect must have been restored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.oracle.compare import differences
+from tests.oracle.runner import Cell, Observed, run
+
+
+@dataclass(frozen=True)
+class Case:
+    """Cells before and after an edit, files beside them, and what must have been restored."""
+
+    name: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    restored: tuple[str, ...] = ()
+    ran: tuple[str, ...] = ()
+    files: dict[str, str] = field(default_factory=dict)
+    edits: dict[str, str] = field(default_factory=dict)
+
+
+def same(name: str, *cells: str, restored: tuple[str, ...] = (), ran: tuple[str, ...] = (),
+         files: dict[str, str] | None = None, edits: dict[str, str] | None = None) -> Case:
+    """Return a case in which the notebook itself stays as it is."""
+    return Case(name, cells, cells, restored, ran, files or {}, edits or {})
+
+
+A = "%%asset\n"
+CASES = [
+    same("nothing changed", "x = 2", A + "y = x + 1\nprint(y)\ny", restored=("y",)),
+    Case("type of a constant", ("x = 1000", A + "y = repr(x)"), ("x = '1000'", A + "y = repr(x)"),
+         ran=("y",)),
+    Case("one and true", ("x = 1", A + "y = repr(x)"), ("x = True", A + "y = repr(x)"), ran=("y",)),
+    Case("comments and blank lines", ("x = 1", A + "y = x + 1"),
+         ("x = 1  # one", A + "\n# comment\ny = (x  + 1)"), restored=("y",)),
+    Case("a semicolon hides the result", ("x = 1", A + "y = x\ny"), ("x = 1", A + "y = x\ny;"),
+         ran=("y",)),
+    Case("helper of a helper", ("def h(): return 1", "def f(): return h()", A + "y = f()"),
+         ("def h(): return 22", "def f(): return h()", A + "y = f()"), ran=("y",)),
+    Case("unused helper", ("def h(): return 1", A + "y = 5"), ("def h(): return 2", A + "y = 5"),
+         restored=("y",)),
+    Case("docstring of a helper", ("def h():\n    'a'\n    return 1", A + "y = h()"),
+         ("def h():\n    'b'\n    return 1", A + "y = h()"), restored=("y",)),
+    Case("docstring that is read", ("def h():\n    'a'\n    return 1", A + "y = h.__doc__"),
+         ("def h():\n    'b'\n    return 1", A + "y = h.__doc__"), ran=("y",)),
+    Case("closure factory", ("def make(n):\n    def g(x): return x + n\n    return g", "f = make(3)",
+         A + "y = f(10)"), ("def make(n):\n    def g(x): return x + n\n    return g", "f = make(4)",
+         A + "y = f(10)"), ran=("y",)),
+    same("cached closure", "def make(n):\n    def g(x): return x + n\n    return g",
+         A + "f = make(3)", A + "y = f(10)", restored=("f", "y")),
+    Case("default argument", ("def f(x=1000): return x", A + "y = f()"),
+         ("def f(x=2000): return x", A + "y = f()"), ran=("y",)),
+    Case("keyword default", ("def f(*, x=1): return x", A + "y = f()"),
+         ("def f(*, x=2): return x", A + "y = f()"), ran=("y",)),
+    Case("mutable default", ("def f(a=[]):\n    a.append(1)\n    return len(a)", "f()", A + "y = f()"),
+         ("def f(a=[]):\n    a.append(1)\n    return len(a)", "f(); f()", A + "y = f()"), ran=("y",)),
+    Case("lambda reads a global", ("k = 1", A + "f = lambda: k", A + "y = f()"),
+         ("k = 2", A + "f = lambda: k", A + "y = f()"), ran=("y",), restored=("f",)),
+    Case("method", ("class C:\n    def m(self): return 1", A + "c = C()\ny = c.m()"),
+         ("class C:\n    def m(self): return 2", A + "c = C()\ny = c.m()"), ran=("c",)),
+    Case("base class", ("class B:\n    k = 1", "class C(B): pass", A + "c = C()\ny = c.k"),
+         ("class B:\n    k = 2", "class C(B): pass", A + "c = C()\ny = c.k"), ran=("c",)),
+    same("instances of a notebook class", "class C:\n    def __init__(self, v): self.v = v",
+         A + "c = C([1, 2])\nd = c", "print(isinstance(c, C), c is d)", restored=("c",)),
+    same("class and instance in one cell", A + "class P:\n    z = 1\np = P()\np.q = 3",
+         "print(isinstance(p, P), p.q, P.z)", restored=("P",)),
+    same("dataclass", "from dataclasses import dataclass\n@dataclass\nclass D:\n    a: int = 1",
+         A + "d = D(5)\nd", restored=("d",)),
+    Case("mutual recursion", ("def a(n): return n and b(n - 1)", "def b(n): return n and a(n - 1)",
+         A + "y = a(5)"), ("def a(n): return n and b(n - 1)", "def b(n): return n or a(n - 1)",
+         A + "y = a(5)"), ran=("y",)),
+    Case("comprehension has its own scope", ("x = 1", A + "y = [x for x in range(3)]"),
+         ("x = 2", A + "y = [x for x in range(3)]"), restored=("y",)),
+    same("walrus binds", A + "y = [(z := i) for i in range(3)]", "print(z)", restored=("y",)),
+    Case("augmented assignment", ("x = 3", A + "x += 1", "print(x + 1)"),
+         ("x = 3", A + "x += 2", "print(x + 1)"), ran=("x",)),
+    same("augmented assignment again", "x = 3", A + "x += 1", "print(x + 1)", restored=("x",)),
+    same("global store", "def f():\n    global x\n    x = 2", "x = 1", A + "r = f()",
+         A + "y = x", restored=("r", "y")),
+    Case("append in place", ("l = [1]", A + "l.append(2)", A + "s = sum(l)"),
+         ("l = [1]", A + "l.append(3)", A + "s = sum(l)"), ran=("s",)),
+    same("append in place restored", "l = [1]", A + "asset_1 = l.append(2)", A + "s = sum(l)",
+         restored=("s",)),
+    same("alias of an input", "a = [1]", A + "b = a", "b.append(2)", "print(a, a is b)",
+         restored=("b",)),
+    same("alias changed in place", "a = [1]\nb = a", A + "n = a.append(2)", "print(a, b, a is b)",
+         ran=("n",)),
+    same("shallow copy", "ll = [[1], [2]]", "import copy", A + "c = copy.copy(ll)",
+         "c[0].append(5)\nprint(ll)", ran=("c",)),
+    same("view of an input", "import numpy as np\na = np.zeros(4)", A + "v = a[:2]", "v[:] = 1\nprint(a)",
+         ran=("v",)),
+    same("view within a result", "import numpy as np", A + "a = np.zeros(4)\nv = a[:2]",
+         "v[:] = 1\nprint(a)", restored=("a",)),
+    same("two names, one object", A + "a = [1, [2]]\nb = a[1]", "b.append(3)\nprint(a)",
+         restored=("a",)),
+    Case("frame changed between", ("import pandas as pd\ndf = pd.DataFrame({'a': [1, 2]})",
+         "df['x'] = 1", A + "t = df.sum().to_dict()"),
+         ("import pandas as pd\ndf = pd.DataFrame({'a': [1, 2]})", "df['x'] = 2",
+          A + "t = df.sum().to_dict()"), ran=("t",)),
+    same("frame changed by an asset", "import pandas as pd\ndf = pd.DataFrame({'a': [1, 2]})",
+         A + "df['x'] = 1", "print(df)", restored=("cell_",)),
+    same("outputs in order", "import sys", A + "print('a')\nprint('b', file=sys.stderr)\n"
+         "display({'text/plain': 'c'}, raw=True)\ny = 4\ny", restored=("y",)),
+    same("warnings", "import warnings", A + "warnings.warn('careful')\nz = 1", restored=("z",)),
+    same("an error is not cached", A + "y = 1 / 0"),
+    Case("conditional binding", ("c = True", A + "if c:\n    x = 1", "print('x' in globals())"),
+         ("c = False", A + "if c:\n    x = 1", "print('x' in globals())"), ran=("x",)),
+    same("conditional binding again", "c = False\nx = 9", A + "if c:\n    x = 1", "print(x)",
+         restored=("x",)),
+    same("del", "x = 1\nt = 2", A + "y = x\ndel t", "print('t' in globals())", restored=("y",)),
+    same("seeded random", "import random\nrandom.seed(1)", A + "y = random.random()",
+         "z = random.random()", restored=("y",)),
+    Case("seed edited", ("import random\nrandom.seed(1)", A + "y = random.random()",
+         "z = random.random()"), ("import random\nrandom.seed(2)", A + "y = random.random()",
+         "z = random.random()"), ran=("y",)),
+    same("seeded numpy", "import numpy as np\nnp.random.seed(1)", A + "y = np.random.rand(3)",
+         "z = np.random.rand()", restored=("y",)),
+    same("generator as an input", "import numpy as np\nrng = np.random.default_rng(1)",
+         A + "y = rng.random(2)", "z = rng.random()", restored=("y",)),
+    same("file read", A + "y = open('d.txt').read()", restored=("y",), files={"d.txt": "one"}),
+    same("file changed", A + "y = open('d.txt').read()", ran=("y",), files={"d.txt": "one"},
+         edits={"d.txt": "two"}),
+    same("file through a variable", "p = 'd.csv'\nimport pandas as pd", A + "y = pd.read_csv(p)",
+         ran=("y",), files={"d.csv": "a\n1\n"}, edits={"d.csv": "a\n2\n"}),
+    same("local module edited", "import helpers", A + "y = helpers.f(1)", ran=("y",),
+         files={"helpers.py": "def f(x): return x\n"}, edits={"helpers.py": "def f(x): return x + 1\n"}),
+    same("another function of the module edited", "import helpers", A + "y = helpers.f(1)",
+         restored=("y",), files={"helpers.py": "def f(x): return x\ndef g(): return 1\n"},
+         edits={"helpers.py": "def f(x): return x\ndef g(): return 2\n"}),
+    same("constant of a module", A + "from helpers import f\ny = f(1)", ran=("f",),
+         files={"helpers.py": "K = 1\ndef f(x): return x + K\n"},
+         edits={"helpers.py": "K = 2\ndef f(x): return x + K\n"}),
+    same("module of a module", A + "from helpers import f\ny = f(1)", ran=("f",),
+         files={"helpers.py": "import deep\ndef f(x): return deep.g(x)\n",
+                "deep.py": "def g(x): return x\n"}, edits={"deep.py": "def g(x): return -x\n"}),
+    same("import in an asset", A + "from helpers import f\ny = f(1)", "print(f(2))", restored=("f",),
+         files={"helpers.py": "K = 1\ndef f(x): return x + K\n"}),
+    same("globals() runs", A + "globals()['x'] = 2\ny = 1", "print(x)", ran=("y",)),
+    same("history runs", "5", A + "y = _ + 1", ran=("y",)),
+    same("generator as a result", A + "g = (i for i in range(3))", "print(next(g))", ran=("g",)),
+    same("generator as an input", "g = (i for i in range(3))", A + "y = next(g)", ran=("y",)),
+    same("print options", "import numpy as np", A + "np.set_printoptions(precision=2)\ny = 1",
+         "print(np.array([1.23456]))", restored=("y",)),
+    same("working directory", "import os", A + "os.makedirs('sub', exist_ok=True)\nos.chdir('sub')\ny = 1",
+         "print(os.path.basename(os.getcwd()))"),
+    same("environment set", "import os", A + "os.environ['VM_T'] = '1'\ny = 1",
+         "print(os.environ.get('VM_T'))", restored=("y",)),
+    Case("environment read", ("import os\nos.environ['VM_T'] = '1'", A + "y = os.environ['VM_T']"),
+         ("import os\nos.environ['VM_T'] = '2'", A + "y = os.environ['VM_T']"), ran=("y",)),
+    same("await", "import asyncio", A + "await asyncio.sleep(0)\ny = 1", restored=("y",)),
+    same("none is shown as nothing", A + "y = None\ny", restored=("y",)),
+    same("a set of strings", "s = {'a', 'b', 'c'}", A + "y = len(s)", restored=("y",)),
+    Case("early cutoff", (A + "a = 1 + 1", A + "b = a * 10"), (A + "a = 4 - 2", A + "b = a * 10"),
+         ran=("a",), restored=("b",)),
+    Case("module attribute patched", ("import math", "math.pi2 = 1", A + "y = math.pi2"),
+         ("import math", "math.pi2 = 2", A + "y = math.pi2"), ran=("y",)),
+    Case("a name that a cell no longer binds", (A + "x = 1\ny = 2", "print('y' in globals())"),
+         (A + "x = 1", "print('y' in globals())"), ran=("x",)),
+    same("unicode names", "变量 = 1\nπ = 3", A + "é = 变量 + π", restored=("é",)),
+    same("500 names", A + "\n".join(f"n{i} = {i}" for i in range(500)), restored=("n0",)),
+    same("file written", A + "open('o.txt', 'w').write('1')\ny = 1", A + "z = open('o.txt').read()",
+         restored=("y", "z")),
+    same("file written and edited", A + "n = open('o.txt', 'w').write('1')\ny = 1",
+         A + "z = open('o.txt').read()", ran=("n",), edits={"o.txt": "gone"}),
+    same("nested function reads a later global", "def f(): return later", "later = 1", A + "y = f()",
+         restored=("y",)),
+    same("lru_cache", "import functools\n@functools.lru_cache\ndef f(x): return x * 2", A + "y = f(4)"),
+    Case("lru_cache edited", ("import functools\n@functools.lru_cache\ndef f(x): return x * 2",
+         A + "y = f(4)"), ("import functools\n@functools.lru_cache\ndef f(x): return x * 3",
+         A + "y = f(4)"), ran=("y",)),
+    Case("decorator edited", ("def deco(f):\n    return lambda *a: f(*a) + 1", "@deco\ndef f(x): return x",
+         A + "y = f(1)"), ("def deco(f):\n    return lambda *a: f(*a) + 2", "@deco\ndef f(x): return x",
+         A + "y = f(1)"), ran=("y",)),
+    Case("partial", ("from functools import partial\ndef f(a, b): return a + b\ng = partial(f, 1)",
+         A + "y = g(2)"), ("from functools import partial\ndef f(a, b): return a - b\ng = partial(f, 1)",
+         A + "y = g(2)"), ran=("y",)),
+    Case("function in a container", ("def f(): return 1\nd = {'f': f}", A + "y = d['f']()"),
+         ("def f(): return 2\nd = {'f': f}", A + "y = d['f']()"), ran=("y",)),
+    Case("class attribute patched", ("class C:\n    k = 1", "C.k = 5", A + "y = C().k"),
+         ("class C:\n    k = 1", "C.k = 6", A + "y = C().k"), ran=("y",)),
+    Case("another module under the same name", ("import math as m", A + "y = m.__name__"),
+         ("import cmath as m", A + "y = m.__name__"), ran=("y",)),
+]
+
+
+def _actions(observed: Observed) -> dict[str, str]:
+    return {name: action for actions in observed.actions for name, action, _ in actions}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "_"))
+def test_a_hit_is_indistinguishable_from_a_run(case: Case, tmp_path: Path) -> None:
+    folder, cache = tmp_path / "work", tmp_path / "cache"
+    folder.mkdir()
+    _write(folder, case.files)
+    (first,) = run([_cells(case.before)], folder, cache)
+    assert not first.fault
+    _write(folder, case.edits)
+    (warm,) = run([_cells(case.after)], folder, cache)
+    (cold,) = run([_cells(case.after)], folder, None)
+    actions = _actions(warm)
+    assert differences(warm, cold, _cells(case.after)) == [], actions
+    for name in case.restored:
+        assert _find(actions, name) == "restored", warm.actions
+    for name in case.ran:
+        assert _find(actions, name) == "ran", warm.actions
+
+
+def _find(actions: dict[str, str], name: str) -> str:
+    return next((a for n, a in actions.items() if n == name or n.startswith(name)), "absent")
+
+
+def _cells(texts: tuple[str, ...]) -> list[Cell]:
+    return [Cell(f"cell{i}", text) for i, text in enumerate(texts)]
+
+
+def _write(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (folder / name).write_text(text)

@@ -1,0 +1,238 @@
+"""Run the cells of a notebook in a fresh process, with the extension or without, and say what came of it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pickle
+import re
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Cell", "Observed", "run"]
+
+PRELOADED = ("IPython.core.interactiveshell", "numpy", "pandas", "joblib", "cloudpickle")
+"""What every fork starts with, so that a run takes milliseconds."""
+
+for _name in PRELOADED:
+    importlib.import_module(_name)
+
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
+_PLACE = re.compile(r"<ipython-input-\d+-[0-9a-f]+>(?::\d+)?|/tmp/\S+")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+LIMIT_S = 60
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: its identity in the front end, and its text."""
+
+    id: str
+    text: str
+
+
+@dataclass
+class Observed:
+    """What one process showed and held at the end."""
+
+    outputs: list[list[Any]] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)
+    shared: set[tuple[str, str]] = field(default_factory=set)
+    actions: list[list[tuple[str, str, str]]] = field(default_factory=list)
+    fault: str = ""
+
+
+def run(passes: Sequence[Sequence[Cell]], folder: Path, cache: Path | None) -> list[Observed]:
+    """Run passes over a notebook one after another in one fresh process.
+
+    Parameters
+    ----------
+    passes : sequence of sequences of Cell
+        Each is run from top to bottom; a cell that fails ends its pass, as "run all" does.
+    folder : Path
+        The notebook's directory.
+    cache : Path or None
+        Where results are kept; None runs without the extension.
+    """
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reader)
+        _child(passes, folder, cache, writer)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as stream:
+        data = stream.read()
+    os.waitpid(pid, 0)
+    if not data:
+        return [Observed(fault="the process died")]
+    found: list[Observed] = pickle.loads(data)
+    return found
+
+
+def _child(
+    passes: Sequence[Sequence[Cell]], folder: Path, cache: Path | None, writer: int
+) -> None:
+    signal.alarm(LIMIT_S)
+    warnings.resetwarnings()
+    warnings.simplefilter("default")
+    try:
+        os.chdir(folder)
+        sys.path.insert(0, str(folder))
+        shell = _shell(cache)
+        found = [_pass(cells, shell, cache is not None) for cells in passes]
+    except BaseException:
+        found = [Observed(fault=traceback.format_exc())]
+    try:
+        with os.fdopen(writer, "wb") as stream:
+            pickle.dump(found, stream)
+    finally:
+        os._exit(0)
+
+
+def _shell(cache: Path | None) -> Any:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    sys.dont_write_bytecode = True
+    shell = InteractiveShell.instance()
+    shell.colors = "nocolor"
+    if cache is not None:
+        os.environ["VIBE_MAGIC_CACHE_DIR"] = str(cache)
+        os.environ["VIBE_MAGIC_QUIET"] = "1"
+        shell.run_line_magic("load_ext", "vibe_magic")
+    return shell
+
+
+def _pass(cells: Sequence[Cell], shell: Any, warm: bool) -> Observed:
+    found = Observed()
+    for cell in cells:
+        text = cell.text if warm else plain(cell.text)
+        before = _records(warm)
+        outputs, ok = _shown(text, cell.id, shell)
+        found.outputs.append(outputs)
+        found.actions.append(_records(warm)[len(before) :])
+        if not ok:
+            break
+    found.values, found.shared = _namespace(shell.user_ns)
+    return found
+
+
+def plain(text: str) -> str:
+    """Return a cell as someone without the extension would run it."""
+    return "#" + text if text.startswith("%%asset") else text
+
+
+def _records(warm: bool) -> list[tuple[str, str, str]]:
+    if not warm:
+        return []
+    from vibe_magic.session import report
+
+    return [(r.name, r.action, "; ".join(map(str, r.causes)) + r.note) for r in report()]
+
+
+def _shown(text: str, cell_id: str, shell: Any) -> tuple[list[Any], bool]:
+    """Run one cell; return what it wrote and displayed, without what differs from run to run."""
+    from IPython.utils.capture import capture_output
+
+    with capture_output() as captured:
+        result = shell.run_cell(text, store_history=True, cell_id=cell_id)
+    error = result.error_before_exec or result.error_in_exec
+    shown = [_normal(captured.stdout), _normal(captured.stderr)]
+    shown += [
+        _normal(repr(sorted(output.data.items())))
+        for output in captured.outputs
+        if not output.metadata.get("vibe_magic")
+    ]
+    shown.append(_normal(repr(result.result)))
+    if error is not None:
+        shown = [type(error).__name__, _normal(str(error))]
+    return shown, error is None
+
+
+def _normal(text: str) -> str:
+    text = _ADDRESS.sub("0x", _PLACE.sub("<place>", _COLOUR.sub("", text)))
+    return re.sub(r"Out\[\d+\]", "Out[]", text)
+
+
+def _namespace(namespace: dict[str, Any]) -> tuple[dict[str, Any], set[tuple[str, str]]]:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    hidden = {"In", "Out", "exit", "quit", "get_ipython", "open", "display"}
+    del InteractiveShell
+    names = sorted(n for n in namespace if not n.startswith("_") and n not in hidden)
+    values = {name: content(namespace[name], {}) for name in names}
+    return values, _sharing({name: namespace[name] for name in names})
+
+
+def _sharing(values: dict[str, Any]) -> set[tuple[str, str]]:
+    """Return pairs of names that hold one object, or containers with a common mutable part."""
+    reached = {name: _mutables(value) for name, value in values.items()}
+    return {
+        (one, two)
+        for one in values
+        for two in values
+        if one < two and (reached[one] & reached[two])
+    }
+
+
+def _mutables(value: Any, depth: int = 0) -> set[int]:
+    import numpy as np
+
+    if isinstance(value, np.ndarray):
+        base = value
+        while isinstance(base.base, np.ndarray):
+            base = base.base
+        return {id(base)}
+    if depth > 6:
+        return set()
+    found = {id(value)} if isinstance(value, list | dict | set | bytearray) else set()
+    parts: list[Any] = []
+    if isinstance(value, list | tuple | set):
+        parts = list(value)
+    elif isinstance(value, dict):
+        parts = list(value.values())
+    elif type(value).__module__ == "__main__" and hasattr(value, "__dict__"):
+        found.add(id(value))
+        parts = list(vars(value).values())
+    return found.union(*(_mutables(part, depth + 1) for part in parts))
+
+
+def content(value: Any, seen: dict[int, int]) -> Any:
+    """Return a value as plain data that tells types and contents apart; our own, not the package's."""
+    import types
+
+    import numpy as np
+    import pandas as pd
+
+    if id(value) in seen and isinstance(value, list | dict | set):
+        return ("seen", seen[id(value)])
+    if isinstance(value, list | tuple | dict | set | frozenset):
+        seen[id(value)] = len(seen)
+        name = type(value).__name__
+        if isinstance(value, dict):
+            return (name, [(content(k, seen), content(v, seen)) for k, v in value.items()])
+        parts = [content(part, seen) for part in value]
+        return (name, sorted(map(repr, parts)) if isinstance(value, set | frozenset) else parts)
+    if isinstance(value, np.ndarray):
+        return ("array", value.dtype.str, value.shape, value.tolist(), value.flags.writeable)
+    if isinstance(value, pd.DataFrame | pd.Series | pd.Index):
+        return (type(value).__name__, value.to_json() if hasattr(value, "to_json") else repr(value),
+                repr(value))
+    if isinstance(value, types.FunctionType):
+        cells = [content(c.cell_contents, seen) for c in value.__closure__ or ()]
+        return ("function", value.__qualname__, value.__code__.co_code,
+                repr(value.__code__.co_consts)[:0], content(value.__defaults__, seen), cells)
+    if isinstance(value, types.ModuleType):
+        return ("module", value.__name__)
+    if isinstance(value, type):
+        return ("class", value.__qualname__, sorted(k for k in vars(value) if k[:2] != "__"))
+    if type(value).__module__ == "__main__" and hasattr(value, "__dict__"):
+        here = type(value) is sys.modules["__main__"].__dict__.get(type(value).__name__, None)
+        return ("instance", type(value).__qualname__, here, content(vars(value), seen))
+    return (type(value).__name__, _ADDRESS.sub("0x", repr(value)))
