@@ -73,20 +73,27 @@ class Ours:
         return self.store.load(entry, CONTEXT)["value"]
 
 
+CURRENT: dict[str, object] = {}
+
+
+def current(key: str) -> object:
+    return CURRENT.pop(key)  # a second call for one key fails, so a restore is one
+
+
 class Joblib:
+    """A memoised function that returns the value."""
+
     def __init__(self, root: Path) -> None:
-        self.backend = joblib.Memory(root / "joblib", verbose=0).store_backend
-        self.call = ("function", "")
+        self.key = ""
+        self.current = joblib.Memory(root / "joblib", verbose=0).cache(current)
 
     def save(self, value: object) -> None:
-        self.call = ("function", secrets.token_hex(16))
-        self.backend.dump_item(self.call, value, verbose=0)
-        self.backend.store_metadata(self.call, {"duration": 1.0, "time": time.time()})
+        self.key = secrets.token_hex(16)
+        CURRENT[self.key] = value
+        self.current(self.key)
 
     def load(self) -> object:
-        assert self.backend.contains_item(self.call)
-        self.backend.get_metadata(self.call)
-        return self.backend.load_item(self.call, verbose=0)
+        return self.current(self.key)
 
 
 def clocked(call: Callable[..., object], *args: object) -> float:
