@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import typing
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,22 @@ def reduce_lru_cache(packer: Packer, wrapper: Any) -> Any:
     state = {k: v for k, v in vars(wrapper).items() if k != "cache_parameters"}
     args = (wrapper.__wrapped__, settings["maxsize"], settings["typed"])
     return make_lru_cache, args, state, None, None, set_attributes
+
+
+def reduce_new_type(packer: Packer, new_type: Any) -> Any:
+    """Reduce a `typing.NewType` of the notebook, which pickles by its name alone, to its parts."""
+    if not packer.defines(new_type):
+        packer.met_module(new_type.__module__)
+        return NotImplemented
+    return make_new_type, (new_type.__qualname__, new_type.__supertype__, new_type.__module__)
+
+
+def make_new_type(name: str, supertype: Any, module: str) -> Any:
+    """Make a `typing.NewType` again."""
+    new_type: Any = typing.NewType  # a variable, since type checkers want a literal name
+    made = new_type(name, supertype)
+    made.__module__ = module
+    return made
 
 
 def make_lru_cache(function: Any, maxsize: int | None, typed: bool) -> Any:

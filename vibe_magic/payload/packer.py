@@ -27,8 +27,8 @@ _RECURSION_LIMIT = 10_000
 _TRUSTED = frozenset(
     """
     builtins numpy pandas polars pyarrow datetime collections decimal fractions pathlib
-    uuid types functools enum re copyreg operator zoneinfo ipaddress random array string
-    abc typing vibe_magic cloudpickle itertools time math
+    uuid types functools enum re sklearn scipy matplotlib copyreg operator zoneinfo ipaddress
+    random array string abc typing vibe_magic cloudpickle itertools time math
     """.split()  # noqa: SIM905 - as a list it would be thirty lines
 )
 """Packages whose objects are known to come back when they could be stored."""
@@ -43,6 +43,7 @@ _EXACT: dict[str, Callable[[Packer, Any], Any]] = {
     "polars.series.series.Series": frames.reduce_polars_series,
     "pandas._libs.internals.BlockValuesRefs": frames.reduce_refs,
     "functools._lru_cache_wrapper": classes.reduce_lru_cache,
+    "typing.NewType": classes.reduce_new_type,
 }
 _INHERITED: dict[str, Callable[[Packer, Any], Any]] = {
     "pandas._libs.internals.Block": frames.reduce_block,

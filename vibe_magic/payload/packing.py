@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import struct
+import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from vibe_magic.errors import Unpicklable
@@ -14,6 +16,9 @@ from vibe_magic.payload.packer import NanPacker, Packer, Witness, calm
 from vibe_magic.payload.sealing import Sealed, seal
 
 __all__ = ["Packed", "pack"]
+
+_BY_NAME = b"\x8c\x08__main__"
+"""How a stream spells a module that is not there when it is read: it may refer to a name in it."""
 
 _PRECISE_BYTES = 1 << 16
 """Streams up to this size are read opcode by opcode to see what they refer to."""
@@ -76,7 +81,7 @@ def pack(objects: Mapping[str, object], context: Context, *, check: bool = True)
         packed, doubtful = _packed(objects, context)
     except Exception as error:
         raise _diagnosis(objects, context, error) from error
-    if check and doubtful:
+    if check and (doubtful or _BY_NAME in packed.stream):
         _try_back(packed, objects, context)
     return packed
 
@@ -156,7 +161,7 @@ def _get(index: int) -> bytes:
 
 def _try_back(packed: Packed, objects: Mapping[str, object], context: Context) -> None:
     try:
-        back = loader.load(packed.stream, packed.buffers, context, packed.names)
+        back = _read_back(packed, objects, context)
     except Exception as error:
         raise _refusal(objects, context, error) from error
     for name, value in objects.items():
@@ -165,11 +170,34 @@ def _try_back(packed: Packed, objects: Mapping[str, object], context: Context) -
             raise Unpicklable(name, kind, f"comes back as a {type(back[name]).__qualname__}")
 
 
+def _read_back(
+    packed: Packed, objects: Mapping[str, object], context: Context
+) -> dict[str, object]:
+    """Unpack where the variables do not exist yet, as in the next session."""
+    namespace = {name: v for name, v in context.namespace.items() if name not in objects}
+    then = Context(namespace, context.externals)
+    with _figures_untouched():
+        return loader.load(packed.stream, packed.buffers, then, packed.names)
+
+
+@contextmanager
+def _figures_untouched() -> Iterator[None]:
+    """Forget the windows that pyplot opens for figures that are read back."""
+    pylab = sys.modules.get("matplotlib._pylab_helpers")
+    before = None if pylab is None else pylab.Gcf.figs.copy()
+    try:
+        yield
+    finally:
+        if pylab is not None and before is not None:
+            pylab.Gcf.figs.clear()
+            pylab.Gcf.figs.update(before)
+
+
 def _refusal(objects: Mapping[str, object], context: Context, error: BaseException) -> Unpicklable:
     for name, value in objects.items():
         try:
             packed, _ = _packed({name: value}, context)
-            loader.load(packed.stream, packed.buffers, context, packed.names)
+            _read_back(packed, objects, context)
         except Exception as own:  # noqa: BLE001 - objects raise anything; it is returned
             return Unpicklable(name, type(value).__qualname__, f"cannot be read back: {_text(own)}")
     name, value = next(iter(objects.items()))

@@ -201,6 +201,14 @@ def test_classes_of_modules_go_by_reference(notebook):
     assert notebook.back("c")["c"] == notebook.namespace["c"]
 
 
+def test_new_types_are_values_of_their_own(notebook):
+    notebook.run("import typing\nUserId = typing.NewType('UserId', int)\nd = {'t': UserId}")
+    back = notebook.back("UserId", "d")
+    assert back["UserId"] is back["d"]["t"] is not notebook.namespace["UserId"]
+    assert (back["UserId"].__supertype__, back["UserId"].__module__) == (int, "__main__")
+    assert notebook.value(str) is str
+
+
 def test_registered_subclasses_stay_registered(notebook):
     notebook.run("import abc\nclass R(abc.ABC): pass\nR.register(int)")
     back = notebook.back("R")["R"]

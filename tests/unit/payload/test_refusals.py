@@ -79,8 +79,6 @@ class Changes:
 class Refuses:
     def __getstate__(self): return {'a': 1}
     def __setstate__(self, state): raise ValueError('no\\nway')
-class Named:
-    def __reduce__(self): return 'SINGLE'
 """
 
 
@@ -97,6 +95,36 @@ def test_what_does_not_come_back_is_refused_when_it_is_stored(notebook, made, re
     notebook.run(f"x = {made}")
     with pytest.raises(Unpicklable, match=reason):
         notebook.pack("x")
+
+
+def test_what_refers_to_itself_by_name_is_refused(notebook, monkeypatch):
+    """It would be missing in the next session, or worse, something else of that name."""
+    notebook.run("class Named:\n    def __reduce__(self): return 'SINGLE'\nSINGLE = Named()")
+    monkeypatch.setattr(
+        sys.modules["__main__"], "SINGLE", notebook.namespace["SINGLE"], raising=False
+    )
+    with pytest.raises(Unpicklable, match="needs 'SINGLE'"):
+        notebook.pack("SINGLE")
+    notebook.namespace["other"] = [notebook.namespace["SINGLE"]]
+    assert notebook.back("other")["other"][0] is notebook.namespace["SINGLE"]
+
+
+def test_trying_out_leaves_no_figure_open(notebook):
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots()
+    axes.plot([1, 2])
+    notebook.run("class Wary:\n    def __setstate__(self, state): pass")
+    notebook.run("w = Wary(); w.x = 1")
+    notebook.namespace["figure"] = figure
+    before = plt.get_fignums()
+    back = notebook.pack("figure", "w")
+    assert plt.get_fignums() == before
+    assert back.nbytes > 1000
+    plt.close("all")
 
 
 def test_objects_that_raise_anything_are_refused(notebook):
