@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vibe_magic.identity import Identity, Reach, describe, digest
+from vibe_magic.identity import Identity, Reach, describe, describe_source, digest
 from vibe_magic.observe import Observed, facets
 from vibe_magic.trace import UNKNOWN, Fact, Trace
 
@@ -22,11 +22,15 @@ def fact_of(identity: Identity, summary: Mapping[str, Any] | None = None) -> Fac
 
 def summaries(reach: Reach, namespace: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
     """Describe what a run is about to read."""
-    return {
+    described = {
         ref: describe(reach.values[ref] if ref in reach.values else namespace[ref])
         for ref, identity in reach.inputs.items()
         if ref in reach.values or (ref in namespace and identity.kind in ("function", "class"))
     }
+    for ref, identity in reach.inputs.items():
+        if identity.static and ref not in reach.values:
+            described[ref] = describe_source(*ref.split(":", 1))
+    return described
 
 
 def make_trace(job: Job, effects: Effects, observed: Observed) -> Trace:

@@ -8,7 +8,7 @@ from .explore import Identity, Problem, Reach, explore
 from .keys import combine, file_digest, fingerprint, text_digest
 from .modules import package_version
 from .parts import Parts, parts
-from .statics import module_static, note_loaded
+from .statics import describe_source, module_static, note_loaded
 from .values import Digest, digest
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Reach",
     "combine",
     "describe",
+    "describe_source",
     "difference",
     "digest",
     "explore",

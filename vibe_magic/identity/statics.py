@@ -16,7 +16,7 @@ from vibe_magic.cell import encode, facts_of_module
 from .keys import combine, file_digest
 from .modules import _is_local_file
 
-__all__ = ["loaded_static", "local_source", "module_static"]
+__all__ = ["describe_source", "loaded_static", "local_source", "module_static"]
 
 _loaded_from: dict[str, tuple[object, str]] = {}
 
@@ -169,6 +169,22 @@ def loaded_static(module: ModuleType, attribute: str, search_path: Sequence[str]
     elif known[1] != present:
         return ""
     return module_static(module.__name__, attribute, search_path)
+
+
+def describe_source(
+    module: str, attribute: str, search_path: Sequence[str] = ()
+) -> dict[str, str]:
+    """Describe a name of a local module by the text that defines it."""
+    path = local_source(module, search_path)
+    outline = _outline(path, _stamp(path)) if path else None
+    if outline is None:
+        return {}
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    body = ast.parse(text).body
+    chosen = outline.binds.get(attribute.partition(".")[0], ())
+    parts = [ast.get_source_segment(text, body[index]) or "" for index in chosen]
+    return {"source": "\n".join(parts)}
 
 
 def note_loaded(names: Iterable[str]) -> None:

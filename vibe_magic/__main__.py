@@ -1,0 +1,5 @@
+"""``python -m vibe_magic``."""
+
+from vibe_magic.cli import main
+
+main()

@@ -1,0 +1,224 @@
+"""Run a notebook in a kernel of its own, with the extension, and keep what it shows."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import json
+import os
+import time
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+from vibe_magic.errors import NotebookError
+
+from .reading import Notebook
+
+__all__ = ["RunReport", "run_notebook"]
+
+_LOAD = "__import__('vibe_magic').load_ipython_extension(get_ipython())"
+_REPORT = "__import__('vibe_magic.session').session.report_json()"
+
+_QUIET = ["--log-level=ERROR"]
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a headless run did.
+
+    Parameters
+    ----------
+    notebook : str
+        Its path.
+    status : str
+        ``ok``, ``failed``, ``timeout`` or ``died``.
+    wall_s : float
+        Time it took.
+    kernel_started : bool
+        Whether a kernel ran.
+    assets : tuple of dict
+        What happened to each asset.
+    error : str
+        The traceback of the cell that failed.
+    content : NotebookNode
+        The notebook with its outputs, also those before a failure.
+    """
+
+    notebook: str
+    status: str
+    wall_s: float
+    kernel_started: bool
+    assets: tuple[Mapping[str, Any], ...] = ()
+    error: str = ""
+    content: Any = field(default=None, repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as plain data."""
+        names = ("notebook", "status", "wall_s", "kernel_started", "assets", "error")
+        return {name: getattr(self, name) for name in names}
+
+
+def run_notebook(
+    notebook: Notebook,
+    *,
+    force: Collection[str] = (),
+    timeout_s: float | None = None,
+    kernel: str = "",
+    cache_dir: str = "",
+    progress: Progress = lambda done, total, text: None,
+) -> RunReport:
+    """Run every cell in order; stop at the first that fails.
+
+    Parameters
+    ----------
+    notebook : Notebook
+        What to run; its kernel starts in its directory.
+    force : collection of str
+        Assets to run even if they are fresh; ``*`` is all.
+    timeout_s : float, optional
+        Limit for each cell.
+    kernel : str
+        Name of a kernelspec; the notebook's own, or Python's, by default.
+    cache_dir : str
+        Where results are kept; as configured by default.
+    progress : callable
+        Told the cells that are done, all of them, and what runs.
+
+    Raises
+    ------
+    NotebookError
+        The notebook is not valid, or there is no such kernel.
+    """
+    started_s = time.perf_counter()
+    client = _Client(_node(notebook), notebook, timeout_s, kernel, progress)
+    environ = {**os.environ, "VIBE_MAGIC_QUIET": "1"}
+    environ |= {"VIBE_MAGIC_FORCE": ",".join(force)} if force else {}
+    environ |= {"VIBE_MAGIC_CACHE_DIR": str(Path(cache_dir).absolute())} if cache_dir else {}
+    status, error = asyncio.run(client.run_all(environ))
+    return RunReport(
+        str(notebook.path),
+        status,
+        time.perf_counter() - started_s,
+        True,
+        tuple(client.records),
+        error,
+        client.nb,
+    )
+
+
+def _node(notebook: Notebook) -> Any:
+    with suppress(KeyError):
+        node = nbformat.reads(json.dumps(notebook.content), as_version=4)
+        try:
+            nbformat.validate(node)
+        except nbformat.ValidationError as error:
+            line = str(error).splitlines()[0]
+            raise NotebookError(f"is not valid ({line})", str(notebook.path)) from None
+        return node
+    raise NotebookError("lacks its format version", str(notebook.path), "save it again in Jupyter")
+
+
+class _Client(NotebookClient):  # type: ignore[misc]
+    """nbclient, with cell identities in its requests and the extension in its kernel."""
+
+    def __init__(
+        self, node: Any, notebook: Notebook, timeout_s: float | None, kernel: str, progress: Progress
+    ) -> None:
+        spec = node.metadata.get("kernelspec", {}).get("name", "python3")
+        super().__init__(
+            node,
+            timeout=None if timeout_s is None else max(1, round(timeout_s)),
+            kernel_name=kernel or spec or "python3",
+            resources={"metadata": {"path": str(notebook.base)}},
+            extra_arguments=_QUIET,
+            record_timing=False,
+        )
+        self.records: list[Mapping[str, Any]] = []
+        self._progress = progress
+        self._cell_id = ""
+
+    async def run_all(self, environ: Mapping[str, str]) -> tuple[str, str]:
+        """Run the notebook; return the status and a traceback."""
+        self.reset_execution_trackers()
+        try:
+            async with self.async_setup_kernel(env=dict(environ)):
+                return await self._run_cells()
+        except DeadKernelError:
+            return "died", "the kernel died"
+        except _no_such_kernel() as error:
+            raise NotebookError(f"needs a kernel that is not installed ({error})", "run") from None
+
+    async def _run_cells(self) -> tuple[str, str]:
+        self._send_cell_ids()
+        await self._ask(_LOAD)
+        total = len(self.nb.cells)
+        status, error = "ok", ""
+        try:
+            for index, cell in enumerate(self.nb.cells):
+                self._progress(index, total, _title(cell))
+                self._cell_id = cell.get("id", "")
+                await self.async_execute_cell(cell, index, execution_count=None)
+        except CellExecutionError as failure:
+            status, error = "failed", str(failure)
+        except CellTimeoutError as failure:
+            status, error = "timeout", str(failure)
+        self._progress(total, total, "")
+        if status != "timeout":
+            found = await self._ask(_REPORT)
+            self.records = json.loads(found) if found else []
+        return status, error
+
+    def _send_cell_ids(self) -> None:
+        """Name each cell in its request, as JupyterLab does; nbclient alone does not."""
+        session = self.kc.session
+        make = session.msg
+
+        def msg(msg_type: str, *args: Any, **kwargs: Any) -> Any:
+            message = make(msg_type, *args, **kwargs)
+            if msg_type == "execute_request" and self._cell_id:
+                message["metadata"]["cellId"] = self._cell_id
+            return message
+
+        session.msg = msg
+
+    async def _ask(self, expression: str) -> str:
+        """Evaluate an expression silently in the kernel and return its text."""
+        self._cell_id = ""
+        request = self.kc.execute(
+            "", silent=True, store_history=False, user_expressions={"it": expression}
+        )
+        while True:
+            reply = await self.kc.get_shell_msg(timeout=60)
+            if reply["parent_header"].get("msg_id") == request:
+                break
+        found = reply["content"].get("user_expressions", {}).get("it", {})
+        if found.get("status") != "ok":
+            raise NotebookError(
+                f"vibe_magic cannot be loaded in its kernel ({found.get('evalue', 'no answer')})",
+                "run",
+                "install vibe-magic where the kernel runs",
+            )
+        text = found["data"].get("text/plain", "''")
+        value = ast.literal_eval(text)
+        return value if isinstance(value, str) else ""
+
+
+def _no_such_kernel() -> type[Exception]:
+    from jupyter_client.kernelspec import NoSuchKernel
+
+    error: type[Exception] = NoSuchKernel
+    return error
+
+
+def _title(cell: Any) -> str:
+    lines = [line for line in str(cell.get("source", "")).splitlines() if line.strip()]
+    return lines[0][:60] if lines else ""
