@@ -46,7 +46,7 @@ def main() -> None:
         sys.exit(2)
 
 
-class _Age(click.ParamType):
+class _Age(click.ParamType[float]):
     name = "age"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> float:
@@ -69,8 +69,13 @@ def _cache_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _json_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    option = click.option("--json", "json_path", default="", metavar="FILE",
-                          help="Write the answer as JSON; - is standard output.")
+    option = click.option(
+        "--json",
+        "json_path",
+        default="",
+        metavar="FILE",
+        help="Write the answer as JSON; - is standard output.",
+    )
     return option(command)
 
 
@@ -87,8 +92,14 @@ def _json_option(command: Callable[..., Any]) -> Callable[..., Any]:
 @_cache_option
 @_json_option
 def run(
-    notebook: str, output: str, inplace: bool, force: str, timeout: float | None, kernel: str,
-    cache_dir: str, json_path: str,
+    notebook: str,
+    output: str,
+    inplace: bool,
+    force: str,
+    timeout: float | None,
+    kernel: str,
+    cache_dir: str,
+    json_path: str,
 ) -> int:
     """Run a notebook; only what is stale is computed."""
     if output and inplace:
@@ -135,14 +146,12 @@ def _progress() -> Callable[[int, int, str], None]:
 
 
 def _write_notebook(report: RunReport, path: str) -> None:
-    if not path or report.content is None:
+    if not path:
         return
-    import nbformat
-
     target = Path(path)
     draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        draft.write_text(nbformat.writes(report.content), encoding="utf-8")
+        draft.write_text(report.text(), encoding="utf-8")
         os.replace(draft, target)
     except OSError as error:
         draft.unlink(missing_ok=True)
@@ -164,8 +173,8 @@ def _settings(base: Path, cache_dir: str) -> Settings:
 def _plan(book: Notebook, cache_dir: str) -> Plan:
     from vibe_magic.session.plan import plan_notebook
 
-    sys.path.insert(0, str(book.base))
-    return plan_notebook(book.code_cells, book.base, _settings(book.base, cache_dir), time.time())
+    sys.path.insert(0, str(book.folder))
+    return plan_notebook(book.code_cells, book.folder, _settings(book.folder, cache_dir), time.time())
 
 
 def _status_row(status: Any) -> dict[str, Any]:
@@ -174,8 +183,7 @@ def _status_row(status: Any) -> dict[str, Any]:
         "state": status.state,
         "causes": list(dict.fromkeys(cause.kind for cause in status.causes)),
         "evidence": [
-            {"kind": c.kind, "subject": c.subject, "detail": c.detail, "diff": c.diff}
-            for c in status.causes
+            {"kind": c.kind, "subject": c.subject, "detail": c.detail, "diff": c.diff} for c in status.causes
         ],
         "created_at": status.created_at,
         "duration_s": status.duration_s,
@@ -291,8 +299,13 @@ def cache_list(names: tuple[str, ...], cache_dir: str, json_path: str) -> None:
     if json_path != "-":
         now = time.time()
         rows = [
-            (e.asset, f"{format_age(max(0.0, now - e.created_at))} ago", format_age(e.duration_s),
-             format_size(e.nbytes), ", ".join(n for n in e.names if n.isidentifier())[:60])
+            (
+                e.asset,
+                f"{format_age(max(0.0, now - e.created_at))} ago",
+                format_age(e.duration_s),
+                format_size(e.nbytes),
+                ", ".join(n for n in e.names if n.isidentifier())[:60],
+            )
             for e in entries
         ]
         header = ("asset", "computed", "took", "size", "names")
@@ -339,9 +352,7 @@ def _described(entry: Entry) -> str:
 @click.option("--older", type=_Age(), metavar="AGE", help="Only results older than this.")
 @click.option("--all", "everything", is_flag=True, help="All results.")
 @_cache_option
-def cache_clear(
-    names: tuple[str, ...], older: float | None, everything: bool, cache_dir: str
-) -> None:
+def cache_clear(names: tuple[str, ...], older: float | None, everything: bool, cache_dir: str) -> None:
     """Remove stored results."""
     if not names and not everything and older is None:
         raise UsageError("nothing to remove is named", "cache clear", "give names, --older or --all")

@@ -24,8 +24,18 @@ def run_json(report: Mapping[str, Any], skipped: Sequence[str] = ()) -> dict[str
         Assets that were not reached.
     """
     rows = [_row(record) for record in report["assets"]]
-    rows += [{"name": name, "action": "skipped", "causes": [], "evidence": [],
-              "duration_s": 0.0, "saved_s": 0.0, "note": ""} for name in skipped]
+    rows += [
+        {
+            "name": name,
+            "action": "skipped",
+            "causes": [],
+            "evidence": [],
+            "duration_s": 0.0,
+            "saved_s": 0.0,
+            "note": "",
+        }
+        for name in skipped
+    ]
     return {**report, "assets": rows}
 
 
@@ -57,8 +67,7 @@ def run_table(report: Mapping[str, Any]) -> str:
         for row in report["assets"]
     ]
     actions = [row["action"] for row in report["assets"]]
-    counts = [f"{actions.count(a)} {a}" for a in ("ran", "restored", "failed", "skipped")
-              if a in actions]
+    counts = [f"{actions.count(a)} {a}" for a in ("ran", "restored", "failed", "skipped") if a in actions]
     saved_s = sum(row["saved_s"] for row in report["assets"])
     line = f"{', '.join(counts) or 'no assets'} in {format_age(report['wall_s'])}"
     line += f", {format_age(saved_s)} saved" if saved_s >= 1 else ""

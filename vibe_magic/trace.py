@@ -181,10 +181,21 @@ class Cause:
 class World(Protocol):
     """The present, as far as one asset can see it."""
 
-    fingerprint: str
-    source: str
-    python: str
-    params: Mapping[str, str]
+    @property
+    def fingerprint(self) -> str:
+        """The cell's code by meaning."""
+
+    @property
+    def source(self) -> str:
+        """The cell as typed."""
+
+    @property
+    def python(self) -> str:
+        """The interpreter."""
+
+    @property
+    def params(self) -> Mapping[str, str]:
+        """The options that shape the result."""
 
     def refs(self) -> frozenset[str]:
         """Return the references that the code needs at present, as far as they are known."""

@@ -19,9 +19,11 @@ def differences(warm: Observed, cold: Observed, cells: Sequence[Cell]) -> list[s
         two = cold.outputs[place] if place < len(cold.outputs) else "not run"
         if one != two:
             found.append(f"cell {place} ({cells[place].text!r}) shows {one}, cold {two}")
-    for name in sorted(warm.values.keys() | cold.values.keys()):
-        if warm.values.get(name) != cold.values.get(name):
-            found.append(f"{name} is {warm.values.get(name)}, cold {cold.values.get(name)}")
+    found += [
+        f"{name} is {warm.values.get(name)}, cold {cold.values.get(name)}"
+        for name in sorted(warm.values.keys() | cold.values.keys())
+        if warm.values.get(name) != cold.values.get(name)
+    ]
     if warm.shared != cold.shared:
         found.append(f"shared {sorted(warm.shared ^ cold.shared)}")
     return found

@@ -75,9 +75,7 @@ def run(passes: Sequence[Sequence[Cell]], folder: Path, cache: Path | None) -> l
     return found
 
 
-def _child(
-    passes: Sequence[Sequence[Cell]], folder: Path, cache: Path | None, writer: int
-) -> None:
+def _child(passes: Sequence[Sequence[Cell]], folder: Path, cache: Path | None, writer: int) -> None:
     signal.alarm(LIMIT_S)
     warnings.resetwarnings()
     warnings.simplefilter("default")
@@ -173,12 +171,7 @@ def _namespace(namespace: dict[str, Any]) -> tuple[dict[str, Any], set[tuple[str
 def _sharing(values: dict[str, Any]) -> set[tuple[str, str]]:
     """Return pairs of names that hold one object, or containers with a common mutable part."""
     reached = {name: _mutables(value) for name, value in values.items()}
-    return {
-        (one, two)
-        for one in values
-        for two in values
-        if one < two and (reached[one] & reached[two])
-    }
+    return {(one, two) for one in values for two in values if one < two and (reached[one] & reached[two])}
 
 
 def _mutables(value: Any, depth: int = 0) -> set[int]:
@@ -222,12 +215,21 @@ def content(value: Any, seen: dict[int, int]) -> Any:
     if isinstance(value, np.ndarray):
         return ("array", value.dtype.str, value.shape, value.tolist(), value.flags.writeable)
     if isinstance(value, pd.DataFrame | pd.Series | pd.Index):
-        return (type(value).__name__, value.to_json() if hasattr(value, "to_json") else repr(value),
-                repr(value))
+        return (
+            type(value).__name__,
+            value.to_json() if hasattr(value, "to_json") else repr(value),
+            repr(value),
+        )
     if isinstance(value, types.FunctionType):
         cells = [content(c.cell_contents, seen) for c in value.__closure__ or ()]
-        return ("function", value.__qualname__, value.__code__.co_code,
-                repr(value.__code__.co_consts)[:0], content(value.__defaults__, seen), cells)
+        return (
+            "function",
+            value.__qualname__,
+            value.__code__.co_code,
+            repr(value.__code__.co_consts)[:0],
+            content(value.__defaults__, seen),
+            cells,
+        )
     if isinstance(value, types.ModuleType):
         return ("module", value.__name__)
     if isinstance(value, type):

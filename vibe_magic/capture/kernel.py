@@ -51,9 +51,7 @@ class KernelTap:
         self._sending = threading.local()
         self._forks = 0
         self._heard_s = 0.0
-        self._streams = tuple(
-            stream for stream in (sys.stdout, sys.stderr) if hasattr(stream, "pub_thread")
-        )
+        self._streams = tuple(stream for stream in (sys.stdout, sys.stderr) if hasattr(stream, "pub_thread"))
         self.gaps: tuple[str, ...] = ()
 
     def open(self) -> None:

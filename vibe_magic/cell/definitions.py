@@ -6,8 +6,18 @@ import ast
 
 __all__ = ["bound_names", "definitions", "is_definition"]
 
-_QUIET = (ast.Name, ast.Attribute, ast.Constant, ast.Subscript, ast.Tuple, ast.BinOp, ast.BitOr,
-          ast.List, ast.Load, ast.expr_context)
+_QUIET = (
+    ast.Name,
+    ast.Attribute,
+    ast.Constant,
+    ast.Subscript,
+    ast.Tuple,
+    ast.BinOp,
+    ast.BitOr,
+    ast.List,
+    ast.Load,
+    ast.expr_context,
+)
 
 
 def is_definition(statement: ast.stmt) -> bool:

@@ -122,6 +122,5 @@ def _merged_attributes(one: Facts, other: Facts) -> dict[str, frozenset[str]]:
     names = (one.attributes.keys() | other.attributes.keys()) - bare
     empty: frozenset[str] = frozenset()
     return {
-        name: one.attributes.get(name, empty) | other.attributes.get(name, empty)
-        for name in sorted(names)
+        name: one.attributes.get(name, empty) | other.attributes.get(name, empty) for name in sorted(names)
     }

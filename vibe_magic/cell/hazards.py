@@ -19,28 +19,75 @@ __all__ = [
 
 # Mentioning one of these can bring docstrings, source text or line numbers into a result.
 INTROSPECTION = frozenset(
-    "__doc__ __code__ help getdoc getsource getsourcelines getsourcefile findsource getcomments"
-    " getlineno inspect doctest pydoc linecache traceback currentframe _getframe co_firstlineno"
-    " co_consts co_code co_positions co_lines pinfo pinfo2 psource pdoc pfile"
-    " format_exc print_exc tb_lineno f_lineno".split()
+    [
+        "__doc__",
+        "__code__",
+        "help",
+        "getdoc",
+        "getsource",
+        "getsourcelines",
+        "getsourcefile",
+        "findsource",
+        "getcomments",
+        "getlineno",
+        "inspect",
+        "doctest",
+        "pydoc",
+        "linecache",
+        "traceback",
+        "currentframe",
+        "_getframe",
+        "co_firstlineno",
+        "co_consts",
+        "co_code",
+        "co_positions",
+        "co_lines",
+        "pinfo",
+        "pinfo2",
+        "psource",
+        "pdoc",
+        "pfile",
+        "format_exc",
+        "print_exc",
+        "tb_lineno",
+        "f_lineno",
+    ]
 )
 
 # Attributes that lead to a namespace.
 FRAME_ATTRIBUTES = frozenset(
-    "f_globals f_locals f_back f_builtins __globals__ user_ns user_global_ns user_ns_hidden"
-    " user_module __builtins__".split()
+    [
+        "f_globals",
+        "f_locals",
+        "f_back",
+        "f_builtins",
+        "__globals__",
+        "user_ns",
+        "user_global_ns",
+        "user_ns_hidden",
+        "user_module",
+        "__builtins__",
+    ]
 )
 
 # Magics that only run the code they are given, in the namespace of the notebook.
 WRAPPERS = frozenset({"time", "timeit", "prun", "capture"})
-SHELL_MAGICS = frozenset("bash sh script sx system ! !! cmd perl ruby".split())
+SHELL_MAGICS = frozenset(["bash", "sh", "script", "sx", "system", "!", "!!", "cmd", "perl", "ruby"])
 IPYTHON_TEXT = frozenset({"run_line_magic", "run_cell_magic", "system", "getoutput"})
 
 _HISTORY = re.compile(r"_{1,3}|_\d+|_i{1,3}|_i\d+|_[iod]h|_exit_code|Out|In")
 
 _HARMLESS = frozenset(
-    "PIPE DEVNULL STDOUT CalledProcessError TimeoutExpired SubprocessError CompletedProcess"
-    " list2cmdline".split()
+    [
+        "PIPE",
+        "DEVNULL",
+        "STDOUT",
+        "CalledProcessError",
+        "TimeoutExpired",
+        "SubprocessError",
+        "CompletedProcess",
+        "list2cmdline",
+    ]
 )
 _PROCESS = re.compile(
     r"subprocess(\..*)?"

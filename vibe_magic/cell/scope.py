@@ -51,7 +51,7 @@ class Scope:
         self.kind = kind
         self.parent = parent
         self.number = next(_numbers)
-        self.private = private or (parent.private if parent else None)
+        self.private: str | None = private or (parent.private if parent else None)
         bound = bound or Bindings()
         self.globals = {self.mangle(name) for name in bound.globals}
         self.nonlocals = {self.mangle(name) for name in bound.nonlocals}

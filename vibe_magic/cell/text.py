@@ -68,7 +68,7 @@ def python_source(text: str) -> str:
         return text
     from IPython.core.inputtransformer2 import TransformerManager
 
-    return TransformerManager().transform_cell(text)
+    return str(TransformerManager().transform_cell(text))  # type: ignore[no-untyped-call]
 
 
 @lru_cache(maxsize=20_000)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from .body import run_body
 from .effects import GENERATORS, Effects, identities
 from .evidence import fact_of, summaries
+from .groups import sharing
 from .job import RESULT, STATE, Blocker, Job, Outcome
 from .namespace import user_names
-from .groups import sharing
 from .run import Run, shown
 
 __all__ = [

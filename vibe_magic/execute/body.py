@@ -6,7 +6,7 @@ import ast
 import asyncio
 import inspect
 import threading
-from collections.abc import Coroutine, MutableMapping
+from collections.abc import Coroutine
 from typing import Any
 
 from vibe_magic.cell import Cell
@@ -14,9 +14,7 @@ from vibe_magic.cell import Cell
 __all__ = ["run_body"]
 
 
-def run_body(
-    cell: Cell, namespace: MutableMapping[str, Any], shell: Any
-) -> tuple[bool, tuple[object, ...]]:
+def run_body(cell: Cell, namespace: dict[str, Any], shell: Any) -> tuple[bool, tuple[object, ...]]:
     """Run a body as its cell would; show its traceback if it raises.
 
     The value of a last expression is displayed, but does not enter ``Out``, which belongs to the cell that
@@ -34,24 +32,24 @@ def run_body(
         shell.events.trigger("post_execute")
 
 
-def _run(
-    cell: Cell, namespace: MutableMapping[str, Any], shell: Any
-) -> tuple[bool, tuple[object, ...]]:
-    results: tuple[object, ...] = ()
+def _run(cell: Cell, namespace: dict[str, Any], shell: Any) -> tuple[bool, tuple[object, ...]]:
     name = shell.compile.cache(cell.python, shell.execution_count, raw_code=cell.source)
     try:
         with shell.builtin_trap, shell.display_trap:
-            for code, shows in _codes(cell, name, shell.compile):
-                value = _evaluated(code, namespace)
-                if shows and value is not None:
-                    results = (value,)
-                    _display(value, shell)
+            results = [
+                value
+                for code, shows in _codes(cell, name, shell.compile)
+                for value in [_evaluated(code, namespace)]
+                if shows and value is not None
+            ]
+            for value in results:
+                _display(value, shell)
     except KeyboardInterrupt:
         raise
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - whatever a cell raises is shown, as IPython does
         shell.showtraceback(running_compiled_code=True)
         return True, ()
-    return False, results
+    return False, tuple(results)
 
 
 def _codes(cell: Cell, filename: str, compiler: Any) -> list[tuple[Any, bool]]:
@@ -61,13 +59,13 @@ def _codes(cell: Cell, filename: str, compiler: Any) -> list[tuple[Any, bool]]:
         shows = cell.displays and place == len(tree.body) - 1 and isinstance(statement, ast.Expr)
         unit: ast.AST = ast.Module([statement], [])
         if shows:
-            unit = ast.Expression(statement.value)  # type: ignore[attr-defined]
+            unit = ast.Expression(statement.value)
         with compiler.extra_flags(ast.PyCF_ALLOW_TOP_LEVEL_AWAIT):
             codes.append((compiler(unit, filename, "eval" if shows else "exec"), shows))
     return codes
 
 
-def _evaluated(code: Any, namespace: MutableMapping[str, Any]) -> Any:
+def _evaluated(code: Any, namespace: dict[str, Any]) -> Any:
     value = eval(code, namespace)
     if code.co_flags & inspect.CO_COROUTINE:
         return _awaited(value)
@@ -82,7 +80,7 @@ def _awaited(coroutine: Coroutine[Any, Any, Any]) -> Any:
     def run() -> None:
         try:
             box.append(asyncio.run(coroutine))
-        except BaseException as error:  # handed to the waiting thread, which raises it
+        except BaseException as error:  # noqa: BLE001 - handed to the waiting thread, which raises it
             errors.append(error)
 
     thread = threading.Thread(target=run, name="vibe_magic await")

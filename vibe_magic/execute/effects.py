@@ -94,13 +94,14 @@ def identities(names: frozenset[str], job: Job) -> Mapping[str, Identity]:
 
 
 def blockers_of(
-    job: Job, effects: Effects, observed: Observed, widgets: bool, gaps: tuple[str, ...]
+    effects: Effects, observed: Observed, widgets: bool, gaps: tuple[str, ...]
 ) -> tuple[Blocker, ...]:
     """Return every reason why a run that succeeded cannot be brought back."""
-    found = [Blocker(ref.replace(":", "."), "is changed in place by this cell")
-             for ref in effects.foreign]
-    found += [Blocker(name, "is updated in place, so running twice differs from running once")
-              for name in sorted(observed.updated)]
+    found = [Blocker(ref.replace(":", "."), "is changed in place by this cell") for ref in effects.foreign]
+    found += [
+        Blocker(name, "is updated in place, so running twice differs from running once")
+        for name in sorted(observed.updated)
+    ]
     found += [Blocker(name, "goes on after the cell is done") for name in observed.threads]
     found += [Blocker(gap, "leaves its outputs incomplete") for gap in gaps]
     if observed.stdin:
@@ -110,9 +111,7 @@ def blockers_of(
     return tuple(found)
 
 
-def pack_groups(
-    job: Job, effects: Effects
-) -> tuple[Mapping[str, Packed], tuple[Blocker, ...]]:
+def pack_groups(job: Job, effects: Effects) -> tuple[Mapping[str, Packed], tuple[Blocker, ...]]:
     """Turn a run's values into bytes, those that share structure together.
 
     Returns
@@ -121,7 +120,8 @@ def pack_groups(
         The groups by label, and what stands against storing them; one of the two is empty.
     """
     inputs = {
-        name: value for name, value in job.reach.values.items()
+        name: value
+        for name, value in job.reach.values.items()
         if name.isidentifier() and name not in effects.mutated
     }
     opaque = frozenset(id(value) for value in inputs.values())
@@ -150,7 +150,8 @@ def _changed_in_place(job: Job, names: NameChanges) -> tuple[frozenset[str], tup
         search_path=(str(job.base),),
     )
     changed = {
-        ref for ref, identity in after.inputs.items()
+        ref
+        for ref, identity in after.inputs.items()
         if ref in job.reach.inputs and _differs(job.reach.inputs[ref], identity)
     }
     changed |= {problem.name for problem in after.problems}
@@ -170,27 +171,32 @@ def _differs_from(job: Job, name: str) -> bool:
         return True
 
 
-def _shared_with_inputs(
-    extents: Mapping[str, Any], inputs: Mapping[str, Any]
-) -> tuple[Blocker, ...]:
+def _shared_with_inputs(extents: Mapping[str, Any], inputs: Mapping[str, Any]) -> tuple[Blocker, ...]:
     if not any(extent.ids or extent.spans for extent in extents.values()):
         return ()
     both = {("out", name): extent for name, extent in extents.items()}
     both |= {("in", name): parts(value) for name, value in inputs.items()}
     named = {f"{side} {name}": extent for (side, name), extent in both.items()}
-    found = {
-        tuple(sorted(pair)) for pair in sharing(named) if pair[0].split()[0] != pair[1].split()[0]
-    }
+    found = {tuple(sorted(pair)) for pair in sharing(named) if pair[0].split()[0] != pair[1].split()[0]}
     return tuple(
-        Blocker(out.split(" ", 1)[1], f"shares data with {inp.split(' ', 1)[1]}, which this cell"
-                " did not create", "copy it")
+        Blocker(
+            out.split(" ", 1)[1],
+            f"shares data with {inp.split(' ', 1)[1]}, which this cell did not create",
+            "copy it",
+        )
         for inp, out in sorted(found)
     )
 
 
 def _unstorable(error: Unpicklable) -> Blocker:
     if error.name == RESULT:
-        return Blocker("the value shown last", f"cannot be stored: {error.type_name}"
-                       f" ({error.reason})", "end the line with ;")
-    return Blocker(error.name, f"cannot be stored: {error.type_name} ({error.reason})",
-                   "keep others with --out")
+        return Blocker(
+            "the value shown last",
+            f"cannot be stored: {error.type_name} ({error.reason})",
+            "end the line with ;",
+        )
+    return Blocker(
+        error.name,
+        f"cannot be stored: {error.type_name} ({error.reason})",
+        "keep others with --out",
+    )

@@ -54,10 +54,7 @@ def make_trace(job: Job, effects: Effects, observed: Observed) -> Trace:
 
 
 def _inputs(job: Job, effects: Effects) -> dict[str, Fact]:
-    found = {
-        ref: fact_of(identity, job.summaries.get(ref))
-        for ref, identity in job.reach.inputs.items()
-    }
+    found = {ref: fact_of(identity, job.summaries.get(ref)) for ref, identity in job.reach.inputs.items()}
     kept = effects.names.kept - found.keys()
     found |= {name: fact_of(identity) for name, identity in identities(kept, job).items()}
     counted = effects.before.keys() & {*facets.INPUTS, *(effects.drawn & job.seeded)}
@@ -73,8 +70,7 @@ def _outputs(job: Job, effects: Effects) -> dict[str, Fact]:
     }
     seeded = job.seeded | effects.drawn if job.reach.facts.seeds else job.seeded
     return facts | {
-        ref: _state_fact(value, ref in seeded) for ref, value in effects.after.items()
-        if ref in effects.state
+        ref: _state_fact(value, ref in seeded) for ref, value in effects.after.items() if ref in effects.state
     }
 
 

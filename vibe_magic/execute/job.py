@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ class Job:
     cell: Cell
     fingerprint: str
     reach: Reach
-    namespace: MutableMapping[str, Any]
+    namespace: dict[str, Any]
     base: Path
     params: Mapping[str, str] = field(default_factory=dict)
     out: frozenset[str] | None = None

@@ -9,9 +9,33 @@ from typing import Any
 __all__ = ["Bindings", "NameChanges", "user_names"]
 
 _SHELL_NAMES = frozenset(
-    "In Out _ __ ___ _i _ii _iii _ih _oh _dh exit quit get_ipython open display "
-    "__name__ __doc__ __package__ __loader__ __spec__ __builtin__ __builtins__ "
-    "__session__ _exit_code".split()
+    [
+        "In",
+        "Out",
+        "_",
+        "__",
+        "___",
+        "_i",
+        "_ii",
+        "_iii",
+        "_ih",
+        "_oh",
+        "_dh",
+        "exit",
+        "quit",
+        "get_ipython",
+        "open",
+        "display",
+        "__name__",
+        "__doc__",
+        "__package__",
+        "__loader__",
+        "__spec__",
+        "__builtin__",
+        "__builtins__",
+        "__session__",
+        "_exit_code",
+    ]
 )
 
 

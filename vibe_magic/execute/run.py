@@ -105,7 +105,7 @@ class Run:
         if failed or not self.job.stored:
             return {}, ()
         recorder = self._recorder
-        found = blockers_of(self.job, effects, observed, recorder.widgets, recorder.gaps)
+        found = blockers_of(effects, observed, recorder.widgets, recorder.gaps)
         found += tuple(Blocker(what, "is changed by this cell") for what in self._changed())
         if found:
             return {}, found

@@ -16,12 +16,36 @@ if TYPE_CHECKING:
 __all__ = ["followed"]
 
 _CLASS_NOISE = frozenset(
-    "__module__ __doc__ __dict__ __weakref__ __qualname__ __firstlineno__ __static_attributes__"
-    " __abstractmethods__ _abc_impl __annotations__ __annotate__ __annotate_func__"
-    " __annotations_cache__ __match_args__ __orig_bases__ __parameters__ __slotnames__"
-    " __dataclass_params__ __subclasshook__ __type_params__ __classdictcell__"
-    " __pydantic_core_schema__ __pydantic_validator__ __pydantic_serializer__ _member_map_"
-    " _value2member_map_ _hashable_values_ _unhashable_values_".split()
+    [
+        "__module__",
+        "__doc__",
+        "__dict__",
+        "__weakref__",
+        "__qualname__",
+        "__firstlineno__",
+        "__static_attributes__",
+        "__abstractmethods__",
+        "_abc_impl",
+        "__annotations__",
+        "__annotate__",
+        "__annotate_func__",
+        "__annotations_cache__",
+        "__match_args__",
+        "__orig_bases__",
+        "__parameters__",
+        "__slotnames__",
+        "__dataclass_params__",
+        "__subclasshook__",
+        "__type_params__",
+        "__classdictcell__",
+        "__pydantic_core_schema__",
+        "__pydantic_validator__",
+        "__pydantic_serializer__",
+        "_member_map_",
+        "_value2member_map_",
+        "_hashable_values_",
+        "_unhashable_values_",
+    ]
 )
 
 
@@ -37,8 +61,14 @@ def _function(value: types.FunctionType, walk: Walk) -> Any:
     walk.met(value)
     cells = [_content(cell) for cell in value.__closure__ or ()]
     meaning = meaning_of(value.__code__).encoded
-    return ("function", meaning, value.__defaults__, value.__kwdefaults__, cells,
-            value.__dict__ or None)
+    return (
+        "function",
+        meaning,
+        value.__defaults__,
+        value.__kwdefaults__,
+        cells,
+        value.__dict__ or None,
+    )
 
 
 def _content(cell: types.CellType) -> Any:
@@ -110,8 +140,8 @@ def _code(value: types.CodeType, walk: Walk) -> Any:
 
 @reduces("numpy.ufunc")
 def _ufunc(value: Any, walk: Walk) -> Any:
-    known = getattr(sys.modules.get("numpy"), value.__name__, None)
-    if known is value:
-        walk.modules.add("numpy")
-        return "ufunc", value.__name__
-    return "ufunc", value.__name__, value.nin, value.nout
+    name = str(value.__name__)
+    if getattr(sys.modules.get("numpy"), name, None) is not value:
+        return "ufunc", name, value.nin, value.nout
+    walk.modules.add("numpy")
+    return "ufunc", name

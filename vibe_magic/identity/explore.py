@@ -21,7 +21,24 @@ from .values import Digest, digest
 __all__ = ["Identity", "Problem", "Reach", "explore"]
 
 _SHELL = frozenset(
-    "In Out get_ipython exit quit _ __ ___ _i _ii _iii _ih _oh _dh display open".split()
+    [
+        "In",
+        "Out",
+        "get_ipython",
+        "exit",
+        "quit",
+        "_",
+        "__",
+        "___",
+        "_i",
+        "_ii",
+        "_iii",
+        "_ih",
+        "_oh",
+        "_dh",
+        "display",
+        "open",
+    ]
 )
 
 
@@ -250,8 +267,12 @@ class _Exploration:
             return
         plain = type(value) in (int, float, str, bool, bytes, complex)
         home = getattr(value, "__module__", None)
-        if plain or (isinstance(home, str) and isinstance(value, FunctionType | type)
-                     and is_local(home) and home != module):
+        if plain or (
+            isinstance(home, str)
+            and isinstance(value, FunctionType | type)
+            and is_local(home)
+            and home != module
+        ):
             self._value(f"{module}:{first}", value, None)
 
     def _unloaded(self, name: str, path: str) -> None:
@@ -297,5 +318,3 @@ def _merged(facts: Facts, others: Iterable[Facts]) -> Facts:
         seeds=facts.seeds or any(f.seeds for f in every),
         mentions=facts.mentions.union(*(f.mentions for f in every)),
     )
-
-

@@ -27,7 +27,7 @@ def is_local(name: str) -> bool:
     module = sys.modules.get(name)
     if module is None:
         return name.partition(".")[0] not in sys.stdlib_module_names and _orphan(name)
-    return _local(name, getattr(module, "__file__", None), _spec_origin(module))
+    return _local(getattr(module, "__file__", None), _spec_origin(module))
 
 
 def _orphan(name: str) -> bool:
@@ -41,7 +41,7 @@ def _spec_origin(module: ModuleType) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _local(name: str, file: str | None, origin: str) -> bool:
+def _local(file: str | None, origin: str) -> bool:
     path = file or origin
     if not path or path in ("built-in", "frozen"):
         return False
@@ -75,7 +75,7 @@ def package_of(top: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _package_of(top: str, file: str) -> str:
+def _package_of(top: str, _file: str) -> str:
     if top in sys.stdlib_module_names or top in ("builtins", "__main__"):
         return ""
     for name in (top, top.replace("_", "-")):

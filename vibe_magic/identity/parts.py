@@ -16,10 +16,16 @@ from .kinds import ATOM, IMMUTABLE, TUPLE, kind_of
 __all__ = ["Parts", "parts"]
 
 _CLOSED = (
-    "pandas.DataFrame", "pandas.Series", "pandas.Index", "pandas.core.frame.DataFrame",
-    "pandas.core.series.Series", "pandas.core.indexes.base.Index",
-    "polars.dataframe.frame.DataFrame", "polars.series.series.Series",
-    "polars.lazyframe.frame.LazyFrame", "pyarrow.lib._Weakrefable",
+    "pandas.DataFrame",
+    "pandas.Series",
+    "pandas.Index",
+    "pandas.core.frame.DataFrame",
+    "pandas.core.series.Series",
+    "pandas.core.indexes.base.Index",
+    "polars.dataframe.frame.DataFrame",
+    "polars.series.series.Series",
+    "polars.lazyframe.frame.LazyFrame",
+    "pyarrow.lib._Weakrefable",
     "pandas.core.arrays.base.ExtensionArray",
 )
 """Types whose memory cannot change under another object: immutable, or copied when written to."""
@@ -67,7 +73,7 @@ class _Parts(pickle.Pickler):
 
     def __init__(self, opaque: frozenset[int]) -> None:
         super().__init__(
-            SimpleNamespace(write=lambda data: None),  # type: ignore[arg-type]
+            SimpleNamespace(write=lambda data: None),
             5,
             buffer_callback=lambda buffer: False,
         )
@@ -84,7 +90,7 @@ class _Parts(pickle.Pickler):
             self.dump(value)
         except RecursionError:
             raise
-        except Exception:  # unpicklable parts: their attributes are all that can be seen
+        except Exception:  # noqa: BLE001 - unpicklable parts: their attributes are all that can be seen
             self._by_referents(value)
 
     def _by_referents(self, value: Any) -> None:

@@ -38,10 +38,19 @@ def _module(value: types.ModuleType, walk: Walk) -> Any:
 
 
 @reduces(
-    "_io._IOBase", "itertools.count", "itertools.cycle", "itertools.chain", "itertools.islice",
-    "polars.lazyframe.frame.LazyFrame", "matplotlib.artist.Artist", "tqdm.std.tqdm",
-    "threading.Thread", "concurrent.futures._base.Future", "concurrent.futures._base.Executor",
-    "IPython.core.interactiveshell.InteractiveShell", "ipywidgets.widgets.widget.Widget",
+    "_io._IOBase",
+    "itertools.count",
+    "itertools.cycle",
+    "itertools.chain",
+    "itertools.islice",
+    "polars.lazyframe.frame.LazyFrame",
+    "matplotlib.artist.Artist",
+    "tqdm.std.tqdm",
+    "threading.Thread",
+    "concurrent.futures._base.Future",
+    "concurrent.futures._base.Executor",
+    "IPython.core.interactiveshell.InteractiveShell",
+    "ipywidgets.widgets.widget.Widget",
 )
 def _no_content(value: Any, walk: Walk) -> Any:
     raise Undigestible("", type(value).__name__, "it is more than its content")
@@ -78,8 +87,11 @@ def _subclass(value: Any) -> Any:
 
     state = dict(getattr(value, "__dict__", {}))
     if isinstance(value, np.ma.MaskedArray):
-        state = {"mask": np.ma.getmaskarray(value), "fill": value.fill_value,
-                 "hard": value.hardmask}
+        state = {
+            "mask": np.ma.getmaskarray(value),
+            "fill": value.fill_value,
+            "hard": value.hardmask,
+        }
         return "masked", type(value), np.ma.getdata(value).view(np.ndarray), state
     return "array", type(value), value.view(np.ndarray), state
 
@@ -87,14 +99,28 @@ def _subclass(value: Any) -> Any:
 @reduces("pandas.DataFrame", "pandas.core.frame.DataFrame")
 def _frame(value: Any, walk: Walk) -> Any:
     columns = [value.iloc[:, i].array for i in range(value.shape[1])]
-    return ("DataFrame", type(value), value.columns, value.index, columns,
-            dict(value.attrs), value.flags.allows_duplicate_labels)
+    return (
+        "DataFrame",
+        type(value),
+        value.columns,
+        value.index,
+        columns,
+        dict(value.attrs),
+        value.flags.allows_duplicate_labels,
+    )
 
 
 @reduces("pandas.Series", "pandas.core.series.Series")
 def _series(value: Any, walk: Walk) -> Any:
-    return ("Series", type(value), value.name, value.index, value.array, dict(value.attrs),
-            value.flags.allows_duplicate_labels)
+    return (
+        "Series",
+        type(value),
+        value.name,
+        value.index,
+        value.array,
+        dict(value.attrs),
+        value.flags.allows_duplicate_labels,
+    )
 
 
 @reduces("pandas.Index", "pandas.core.indexes.base.Index", tracked=False)
@@ -108,8 +134,7 @@ def _index(value: Any, walk: Walk) -> Any:
     return name, value.name, getattr(value, "freqstr", None), value.array
 
 
-@reduces("pandas.arrays.NumpyExtensionArray",
-         "pandas.core.arrays.numpy_.NumpyExtensionArray")
+@reduces("pandas.arrays.NumpyExtensionArray", "pandas.core.arrays.numpy_.NumpyExtensionArray")
 def _numpy_array(value: Any, walk: Walk) -> Any:
     array = value.to_numpy().view()
     array.flags.writeable = False
@@ -169,8 +194,15 @@ def _polars(value: Any, walk: Walk) -> Any:
 @reduces("torch.Tensor")
 def _tensor(value: Any, walk: Walk) -> Any:
     plain = value.detach().cpu()
-    return ("Tensor", type(value), str(value.dtype), str(value.device), value.requires_grad,
-            tuple(value.shape), plain.contiguous().view(-1).numpy() if plain.numel() else 0)
+    return (
+        "Tensor",
+        type(value),
+        str(value.dtype),
+        str(value.device),
+        value.requires_grad,
+        tuple(value.shape),
+        plain.contiguous().view(-1).numpy() if plain.numel() else 0,
+    )
 
 
 @reduces("sqlite3.Connection", "socket.socket")

@@ -1,7 +1,6 @@
 """The source of code objects, where it can be proved to be theirs."""
 
 from __future__ import annotations
-
 import __future__
 
 import ast
@@ -10,15 +9,18 @@ import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from types import CodeType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vibe_magic.cell import Facts, encode, facts_of
 
 __all__ = ["Meaning", "meaning_of"]
 
 _TOP_LEVEL_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-_FUTURES = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names
-               if getattr(__future__, name).compiler_flag >= 0x10000)
+_FUTURES = sum(
+    getattr(__future__, name).compiler_flag
+    for name in __future__.all_feature_names
+    if getattr(__future__, name).compiler_flag >= 0x10000
+)
 
 
 class Meaning(NamedTuple):
@@ -84,9 +86,9 @@ def _functions(text: str, filename: str, flags: int) -> tuple[tuple[ast.AST, Cod
     return tuple(_matched(whole, nodes))
 
 
-def _line(node: ast.AST) -> int:
+def _line(node: Any) -> int:
     decorators = getattr(node, "decorator_list", [])
-    return min([node.lineno, *(d.lineno for d in decorators)])  # type: ignore[attr-defined]
+    return min([int(node.lineno), *(int(d.lineno) for d in decorators)])
 
 
 def _matched(

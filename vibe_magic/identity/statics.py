@@ -126,7 +126,7 @@ def _slice(path: str, stamp: str, wanted: str) -> tuple[str, frozenset[tuple[str
 
 
 @lru_cache(maxsize=256)
-def _outline(path: str, stamp: str) -> _Outline | None:
+def _outline(path: str, _stamp_of_content: str) -> _Outline | None:
     try:
         with open(path, "rb") as file:
             tree = ast.parse(file.read())
@@ -171,9 +171,7 @@ def loaded_static(module: ModuleType, attribute: str, search_path: Sequence[str]
     return module_static(module.__name__, attribute, search_path)
 
 
-def describe_source(
-    module: str, attribute: str, search_path: Sequence[str] = ()
-) -> dict[str, str]:
+def describe_source(module: str, attribute: str, search_path: Sequence[str] = ()) -> dict[str, str]:
     """Describe a name of a local module by the text that defines it."""
     path = local_source(module, search_path)
     outline = _outline(path, _stamp(path)) if path else None

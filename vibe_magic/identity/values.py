@@ -54,7 +54,7 @@ class Digest(NamedTuple):
     modules: frozenset[str] = frozenset()
 
 
-class _SharedTuple(Exception):
+class _SharedTupleError(Exception):
     """A tuple with mutable parts is reached twice: the walk must number everything."""
 
 
@@ -71,7 +71,7 @@ class Walk(pickle.Pickler):
 
     def __init__(self, thorough: bool = False, depth: int = 0) -> None:
         self.stream = xxhash.xxh3_128()
-        super().__init__(SimpleNamespace(write=self.stream.update), _PROTOCOL)  # type: ignore[arg-type]
+        super().__init__(SimpleNamespace(write=self.stream.update), _PROTOCOL)
         self.fast = True
         self.raw: Any = None
         self.limit = -1 if thorough else _OWNED
@@ -89,7 +89,7 @@ class Walk(pickle.Pickler):
         _kind: Callable[[Any], Any] = kind_of,
         _count: Callable[[Any], int] = sys.getrefcount,
     ) -> Any:
-        """What goes into the stream instead of `obj`; None for `obj` itself.
+        """Return what goes into the stream instead of `obj`; None for `obj` itself.
 
         Called for every object, so it is written flat.
         """
@@ -121,7 +121,7 @@ class Walk(pickle.Pickler):
             self.seen[id(obj)] = -1
             self.alive.append(obj)
         elif any(kind_of(type(part)) is not ATOM for part in obj):
-            raise _SharedTuple
+            raise _SharedTupleError
 
     def inner(self, obj: Any) -> str:
         """Digest a part apart, for parts whose order has no meaning."""
@@ -168,15 +168,13 @@ def _owned() -> int:
     seen: list[int] = []
 
     class Probe(pickle.Pickler):
-        def persistent_id(
-            self, obj: Any, _count: Callable[[Any], int] = sys.getrefcount
-        ) -> Any:
+        def persistent_id(self, obj: Any, _count: Callable[[Any], int] = sys.getrefcount) -> Any:
             kind = type(obj)
             if kind is dict:
                 seen.append(_count(obj))
             return None
 
-    probe = Probe(SimpleNamespace(write=lambda data: None), _PROTOCOL)  # type: ignore[arg-type]
+    probe = Probe(SimpleNamespace(write=lambda data: None), _PROTOCOL)
     probe.fast = True
     probe.dump([{"a": []}, {"b": []}])
     return min(seen)
@@ -215,7 +213,7 @@ def _walked(value: Any) -> Digest:
         try:
             walk = Walk()
             walk.dump(value)
-        except _SharedTuple:
+        except _SharedTupleError:
             walk = Walk(thorough=True)
             walk.dump(value)
     except Undigestible:

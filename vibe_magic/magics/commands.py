@@ -12,8 +12,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 
 from vibe_magic.config import parse_age
 from vibe_magic.errors import UsageError
-from vibe_magic.session import OPTIONS, Session
-from vibe_magic.session import survey
+from vibe_magic.session import OPTIONS, Session, survey
 from vibe_magic.session.render import (
     graph_svg,
     graph_text,
@@ -72,7 +71,7 @@ def _parsed(line: str) -> tuple[str, dict[str, Any]]:
 
 
 @magics_class
-class AssetMagics(Magics):  # type: ignore[misc]
+class AssetMagics(Magics):
     """The magics of one shell.
 
     Parameters
@@ -86,10 +85,10 @@ class AssetMagics(Magics):  # type: ignore[misc]
     def __init__(self, shell: Any, session: Session) -> None:
         super().__init__(shell)
         self.session = session
-        self.shell.set_hook("complete_command", self._complete, re_key=r"%%?asset\b")
+        shell.set_hook("complete_command", self._complete, re_key=r"%%?asset\b")
 
-    @no_var_expand  # type: ignore[untyped-decorator]
-    @cell_magic("asset")  # type: ignore[untyped-decorator]
+    @no_var_expand
+    @cell_magic("asset")  # type: ignore[arg-type]
     def cell(self, line: str, cell: str) -> None:
         """Make this cell an asset: computed once, restored until something it depends on changes.
 
@@ -105,9 +104,9 @@ class AssetMagics(Magics):  # type: ignore[misc]
         --force        run it even if fresh
         --quiet        no status line
         """
-        self.shell.run_cell(f"%%asset {line}\n{cell}")
+        self.session.shell.run_cell(f"%%asset {line}\n{cell}")
 
-    @line_magic("asset")  # type: ignore[untyped-decorator]
+    @line_magic("asset")  # type: ignore[arg-type]
     def line(self, line: str) -> None:
         """Look at the assets of this notebook, and bring them up to date.
 
@@ -156,12 +155,8 @@ class AssetMagics(Magics):  # type: ignore[misc]
     def _load(self, names: list[str]) -> None:
         self._say(f"bound {', '.join(survey.load_values(self.session, names)) or 'nothing'}")
 
-    def _clear(
-        self, names: list[str], stale: bool, older: float | None, everything: bool
-    ) -> None:
-        removed = survey.clear(
-            self.session, names, stale=stale, older_s=older, everything=everything
-        )
+    def _clear(self, names: list[str], stale: bool, older: float | None, everything: bool) -> None:
+        removed = survey.clear(self.session, names, stale=stale, older_s=older, everything=everything)
         self._say(f"removed {removed} stored result{'s' * (removed != 1)}")
 
     def _accept(self, name: str) -> None:
@@ -179,12 +174,12 @@ class AssetMagics(Magics):  # type: ignore[misc]
         self._say(f"{', '.join(names)}: may be evicted")
 
     def _say(self, text: str) -> None:
-        print(text)
+        self.session.shell.display_pub.publish({"text/plain": text})
 
     def _show(self, text: str, html: str) -> None:
-        self.shell.display_pub.publish({"text/plain": text, "text/html": html})
+        self.session.shell.display_pub.publish({"text/plain": text, "text/html": html})
 
-    def _complete(self, shell: Any, event: Any) -> list[str]:
+    def _complete(self, _shell: Any, event: Any) -> list[str]:
         """Complete commands, options and asset names."""
         words = event.line[: event.text_until_cursor and len(event.text_until_cursor)].split()
         names = [asset.name for asset in self.session.registry]

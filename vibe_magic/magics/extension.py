@@ -25,9 +25,7 @@ def load(shell: Any) -> None:
     if getattr(shell, _SLOT, None) is not None:
         return
     traits = VibeMagic(parent=shell)
-    session = Session(
-        shell, _settings(traits), lambda name, line: show_line(shell, name, line)
-    )
+    session = Session(shell, _settings(traits), lambda name, line: show_line(shell, name, line))
     shell.configurables.append(traits)
     shell.register_magics(AssetMagics(shell, session))
     hooks = Hooks(shell, session)

@@ -56,7 +56,7 @@ class Hooks:
             restored = self._enter(info)
         except UsageError as error:
             return _raising(str(error))
-        except Exception:  # a fault of ours must not cost the person the result: the cell runs
+        except Exception:  # noqa: BLE001 - a fault of ours must not cost the person the result: the cell runs
             self.session.drop()
             self.session.tell("vibe_magic", f"runs this cell uncached:\n{traceback.format_exc()}")
             return module

@@ -12,16 +12,26 @@ from traitlets.config import Configurable
 __all__ = ["VibeMagic"]
 
 
-class VibeMagic(Configurable):  # type: ignore[misc]
+class VibeMagic(Configurable):
     """Settings of vibe_magic in this kernel.
 
     Only what is set here overrides pyproject.toml and the environment; everything else keeps its value.
     """
 
-    cache_dir = Unicode("", help="Directory of the cache; by default .vibe_magic at the project's root.").tag(config=True)
-    cache_size = AnyTrait(None, allow_none=True, help="Limit of the cache, such as '10GB'; the cheapest to recompute go first.").tag(config=True)
-    ttl = AnyTrait(None, allow_none=True, help="Age at which results expire, such as '1d'; none by default.").tag(config=True)
-    run_upstream = Bool(True, help="Bring stale upstream assets up to date before a cell runs.").tag(config=True)
+    cache_dir = Unicode("", help="Directory of the cache; by default .vibe_magic at the project's root.").tag(
+        config=True
+    )
+    cache_size = AnyTrait(
+        None,
+        allow_none=True,
+        help="Limit of the cache, such as '10GB'; the cheapest to recompute go first.",
+    ).tag(config=True)
+    ttl = AnyTrait(
+        None, allow_none=True, help="Age at which results expire, such as '1d'; none by default."
+    ).tag(config=True)
+    run_upstream = Bool(True, help="Bring stale upstream assets up to date before a cell runs.").tag(
+        config=True
+    )
     quiet = Bool(False, help="Show no status lines.").tag(config=True)
     store = Bool(True, help="Store results; False runs everything and keeps nothing.").tag(config=True)
 

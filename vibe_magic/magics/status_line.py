@@ -14,6 +14,4 @@ def show_line(shell: Any, name: str, line: str) -> None:
     """Show ``name · line`` as a display that says in its metadata that it can be left out."""
     text = f"{name} · {line}"
     html = f'<div style="{_STYLE};white-space:pre-wrap">{escape(text)}</div>'
-    shell.display_pub.publish(
-        {"text/plain": text, "text/html": html}, {"vibe_magic": {"status": True}}
-    )
+    shell.display_pub.publish({"text/plain": text, "text/html": html}, {"vibe_magic": {"status": True}})

@@ -28,7 +28,7 @@ class Notebook:
     content: dict[str, Any]
 
     @property
-    def base(self) -> Path:
+    def folder(self) -> Path:
         """The directory that its kernel runs in."""
         return self.path.parent
 

@@ -61,6 +61,10 @@ class RunReport:
     error: str = ""
     content: Any = field(default=None, repr=False)
 
+    def text(self) -> str:
+        """Return the notebook with its outputs as the text of a file."""
+        return str(nbformat.writes(self.content))  # type: ignore[no-untyped-call]
+
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain data."""
         names = ("notebook", "status", "wall_s", "kernel_started", "assets", "error")
@@ -117,7 +121,7 @@ def run_notebook(
 
 def _node(notebook: Notebook) -> Any:
     with suppress(KeyError):
-        node = nbformat.reads(json.dumps(notebook.content), as_version=4)
+        node = nbformat.reads(json.dumps(notebook.content), as_version=4)  # type: ignore[no-untyped-call]
         try:
             nbformat.validate(node)
         except nbformat.ValidationError as error:
@@ -127,18 +131,23 @@ def _node(notebook: Notebook) -> Any:
     raise NotebookError("lacks its format version", str(notebook.path), "save it again in Jupyter")
 
 
-class _Client(NotebookClient):  # type: ignore[misc]
+class _Client(NotebookClient):
     """nbclient, with cell identities in its requests and the extension in its kernel."""
 
     def __init__(
-        self, node: Any, notebook: Notebook, timeout_s: float | None, kernel: str, progress: Progress
+        self,
+        node: Any,
+        notebook: Notebook,
+        timeout_s: float | None,
+        kernel: str,
+        progress: Progress,
     ) -> None:
         spec = node.metadata.get("kernelspec", {}).get("name", "python3")
         super().__init__(
             node,
             timeout=None if timeout_s is None else max(1, round(timeout_s)),
             kernel_name=kernel or spec or "python3",
-            resources={"metadata": {"path": str(notebook.base)}},
+            resources={"metadata": {"path": str(notebook.folder)}},
             extra_arguments=_QUIET,
             record_timing=False,
         )
@@ -179,7 +188,8 @@ class _Client(NotebookClient):  # type: ignore[misc]
 
     def _send_cell_ids(self) -> None:
         """Name each cell in its request, as JupyterLab does; nbclient alone does not."""
-        session = self.kc.session
+        client: Any = self.kc
+        session = client.session
         make = session.msg
 
         def msg(msg_type: str, *args: Any, **kwargs: Any) -> Any:
@@ -193,11 +203,10 @@ class _Client(NotebookClient):  # type: ignore[misc]
     async def _ask(self, expression: str) -> str:
         """Evaluate an expression silently in the kernel and return its text."""
         self._cell_id = ""
-        request = self.kc.execute(
-            "", silent=True, store_history=False, user_expressions={"it": expression}
-        )
+        client: Any = self.kc
+        request = client.execute("", silent=True, store_history=False, user_expressions={"it": expression})
         while True:
-            reply = await self.kc.get_shell_msg(timeout=60)
+            reply = await client.get_shell_msg(timeout=60)
             if reply["parent_header"].get("msg_id") == request:
                 break
         found = reply["content"].get("user_expressions", {}).get("it", {})

@@ -204,9 +204,7 @@ def _removed(log: Log, path: Any, directory: int = -1, *_: Any) -> None:
     _touch(log, REMOVE, _absolute(path, directory))
 
 
-def _renamed(
-    log: Log, source: Any, target: Any, source_directory: int = -1, directory: int = -1
-) -> None:
+def _renamed(log: Log, source: Any, target: Any, source_directory: int = -1, directory: int = -1) -> None:
     before, after = _absolute(source, source_directory), _absolute(target, directory)
     if before is None or after is None:
         return
@@ -292,9 +290,7 @@ _SEARCHERS = (
     os.path.join("pkg_resources", "__init__.py"),
     pkgutil.__file__,
 )
-_QUERIES = frozenset(
-    {"fc-list", "getconf", "ldconfig", "ldconfig.real", "lscpu", "nproc", "sysctl", "uname"}
-)
+_QUERIES = frozenset({"fc-list", "getconf", "ldconfig", "ldconfig.real", "lscpu", "nproc", "sysctl", "uname"})
 
 _NOTES: dict[str, Callable[..., None]] = {
     "open": _opened,

@@ -203,15 +203,9 @@ class Watch:
             path = self._path(name)
             if self._scope.counts(path):
                 kinds.setdefault(self._scope.name(path), kind)
-        return {
-            name: self._files.state(name, kind)
-            for name, kind in kinds.items()
-            if name not in outputs
-        }
+        return {name: self._files.state(name, kind) for name, kind in kinds.items() if name not in outputs}
 
-    def _listed(
-        self, log: audit.Log, fates: dict[str, _Fate], events: list[native.Event]
-    ) -> list[str]:
+    def _listed(self, log: audit.Log, fates: dict[str, _Fate], events: list[native.Event]) -> list[str]:
         """Return the directories whose names the run saw.
 
         Front ends and file browsers open directories all the time; so an opened directory counts
@@ -231,9 +225,7 @@ class Watch:
             if id(thread) not in self._threads and not _is_plumbing(thread)
         ]
         tasks = [
-            task.get_name()
-            for task in _tasks()
-            if id(task) not in self._tasks and not _is_kernel_task(task)
+            task.get_name() for task in _tasks() if id(task) not in self._tasks and not _is_kernel_task(task)
         ]
         return (*threads, *tasks)
 

@@ -75,9 +75,7 @@ class Packer(pickle.Pickler):
         self.doubtful = False
         self.references = context.references()
         self._external_ids = {id(value) for value in self.references.values()}
-        self._own = {
-            id(value) for value in objects.values() if isinstance(value, type | FunctionType)
-        }
+        self._own = {id(value) for value in objects.values() if isinstance(value, type | FunctionType)}
         self._claimed: set[int] = set()
         self._sources: set[str] = set()
         self._reducers: dict[type, Callable[[Packer, Any], Any] | None] = {}

@@ -170,9 +170,7 @@ def _try_back(packed: Packed, objects: Mapping[str, object], context: Context) -
             raise Unpicklable(name, kind, f"comes back as a {type(back[name]).__qualname__}")
 
 
-def _read_back(
-    packed: Packed, objects: Mapping[str, object], context: Context
-) -> dict[str, object]:
+def _read_back(packed: Packed, objects: Mapping[str, object], context: Context) -> dict[str, object]:
     """Unpack where the variables do not exist yet, as in the next session."""
     namespace = {name: v for name, v in context.namespace.items() if name not in objects}
     then = Context(namespace, context.externals)
@@ -204,9 +202,7 @@ def _refusal(objects: Mapping[str, object], context: Context, error: BaseExcepti
     return Unpicklable(name, type(value).__qualname__, f"cannot be read back: {_text(error)}")
 
 
-def _diagnosis(
-    objects: Mapping[str, object], context: Context, error: BaseException
-) -> Unpicklable:
+def _diagnosis(objects: Mapping[str, object], context: Context, error: BaseException) -> Unpicklable:
     """Find the first variable that fails alone, and the object in it."""
     for name, value in objects.items():
         witness = Witness(context, objects)

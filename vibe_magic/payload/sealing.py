@@ -67,9 +67,7 @@ class Unsealed:
     buffers: tuple[memoryview, ...]
 
 
-def seal(
-    stream: bytes | memoryview, buffers: Sequence[memoryview], secret: bytes, place: str
-) -> Sealed:
+def seal(stream: bytes | memoryview, buffers: Sequence[memoryview], secret: bytes, place: str) -> Sealed:
     """Lay out, digest and sign a pickle stream with its buffers.
 
     Parameters
@@ -152,9 +150,7 @@ def _checked(data: memoryview, secret: bytes, place: str, signature: str | None)
     if signature is not None and given.hex() != signature:
         raise _FormError("belongs to another run")
     rows = [_ROW.unpack_from(data, _FIXED.size + i * _ROW.size) for i in range(count)]
-    return Unsealed(
-        data[table_end : table_end + stream_bytes], tuple(_buffers(data, rows, stream_end))
-    )
+    return Unsealed(data[table_end : table_end + stream_bytes], tuple(_buffers(data, rows, stream_end)))
 
 
 def _fixed(data: memoryview) -> tuple[int, int, bytes]:
@@ -170,9 +166,7 @@ def _fixed(data: memoryview) -> tuple[int, int, bytes]:
     return count, stream_bytes, given
 
 
-def _buffers(
-    data: memoryview, rows: Sequence[tuple[int, int, bytes]], at: int
-) -> Iterator[memoryview]:
+def _buffers(data: memoryview, rows: Sequence[tuple[int, int, bytes]], at: int) -> Iterator[memoryview]:
     digest = _xxh3()
     for nbytes, flags, expected in rows:
         end = at + _aligned(nbytes)
@@ -208,9 +202,7 @@ def _mapped(fd: int) -> memoryview:
     if sys.platform != "win32":
         import fcntl
 
-        with suppress(
-            OSError
-        ):  # no locks here, or just being evicted: it stays readable all the same
+        with suppress(OSError):  # no locks here, or just being evicted: it stays readable all the same
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     return memoryview(mmap.mmap(fd, 0, access=mmap.ACCESS_COPY))
 

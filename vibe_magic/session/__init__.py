@@ -1,4 +1,4 @@
-"""This kernel's assets: decide, restore or run, record."""
+"""The assets of this kernel: decide, restore or run, record."""
 
 from __future__ import annotations
 

@@ -69,9 +69,7 @@ class Registry:
         """The assets by what identifies their cells."""
         return {asset.label: asset for asset in self}
 
-    def claim(
-        self, spec: Spec, cell: Cell, cell_id: str, default: str
-    ) -> tuple[Asset, Asset | None]:
+    def claim(self, spec: Spec, cell: Cell, cell_id: str, default: str) -> tuple[Asset, Asset | None]:
         """Return the asset that a cell asks to be, and the one that holds its name already.
 
         A name that the header gives may be taken by another cell, which is then returned; a name

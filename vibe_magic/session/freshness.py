@@ -31,9 +31,7 @@ class Verdict:
     nearest: Entry | None = None
 
 
-def judge(
-    entries: Iterable[Entry], world: World, ttl_s: float | None, now_s: float
-) -> Verdict:
+def judge(entries: Iterable[Entry], world: World, ttl_s: float | None, now_s: float) -> Verdict:
     """Return the first entry without a cause against it, or the causes against the nearest one.
 
     Parameters

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,21 +14,22 @@ from typing import Any
 from vibe_magic.cell import Cell, analyse, split_header
 from vibe_magic.config import Settings, format_age
 from vibe_magic.errors import CorruptEntry
-from vibe_magic.execute import Blocker, Job, Outcome, Run, summaries
-from vibe_magic.identity import combine, file_digest, fingerprint, text_digest
+from vibe_magic.execute import Blocker, Outcome, Run
+from vibe_magic.identity import file_digest, fingerprint
 from vibe_magic.observe import Files, Watch, facets
 from vibe_magic.payload import user_secret
-from vibe_magic.store import Draft, Entry, Store
+from vibe_magic.store import Entry, Store
 from vibe_magic.trace import Cause, Trace
 
 from . import upstream
 from .asset import Asset, Registry
 from .freshness import Verdict, judge
 from .journal import Journal
-from .live import PYTHON, Live, Surroundings, env_digest
+from .live import Live, Surroundings
 from .records import Record
 from .restore import aliased, restore
 from .spec import Spec, parse_header
+from .work import draft_of, first_line, is_control, is_forced, job_of
 
 __all__ = ["Session"]
 
@@ -80,9 +81,9 @@ class Session:
         self.registry = Registry()
         self.journal = Journal()
         self.records: list[Record] = []
-        self.base = os.getcwd()
+        self.folder = os.getcwd()
         self.result: object = None
-        facets.begin(self.base)
+        facets.begin(self.folder)
         self._settings = settings
         self._notify = notify
         self._memo: dict[Any, Any] = {}
@@ -101,7 +102,7 @@ class Session:
     @cached_property
     def files(self) -> Files:
         """Compares files with the present."""
-        return Files(self.base, file_digest)
+        return Files(self.folder, file_digest)
 
     @cached_property
     def watch(self) -> Watch:
@@ -160,8 +161,11 @@ class Session:
         default = cell.first_name or f"cell_{fingerprint(cell)[:8]}"
         asset, holder = self.registry.claim(spec, cell, cell_id, default)
         if holder is not None:
-            self.tell(asset.name, f"is the name of another cell already ({_first_line(holder)}),"
-                      f" so this one ({_first_line(asset)}) runs uncached; rename one of them")
+            self.tell(
+                asset.name,
+                f"is the name of another cell already ({first_line(holder)}),"
+                f" so this one ({first_line(asset)}) runs uncached; rename one of them",
+            )
             self._begin_plain(cell, cell_id)
             return False
         self.registry = self.registry.with_asset(asset)
@@ -212,7 +216,7 @@ class Session:
 
     def decide(self, asset: Asset, live: Live, force: bool = False) -> Verdict:
         """Find a stored result that stands, or say why there is none."""
-        if asset.spec.force or force or _forced(asset.name):
+        if asset.spec.force or force or is_forced(asset.name):
             return Verdict(None, (Cause("forced"),))
         ttl_s = self.ttl_s(asset.spec)
         now_s = self.clock()
@@ -266,25 +270,6 @@ class Session:
         """Drop what was known of values, since they may have changed."""
         self._memo.clear()
 
-    def present_trace(self, asset: Asset, live: Live, entry: Entry) -> Trace:
-        """Return an entry's trace as if it had been computed from what is there at present."""
-        trace = Trace.from_json(entry.trace)
-        known = summaries(live.reach, self.namespace)
-        inputs = {ref: replace(live.look(ref), summary=known.get(ref, {})) for ref in live.refs()}
-        files = {path: self.files.state(path).to_json() for path in trace.files}
-        return replace(
-            trace,
-            fingerprint=live.fingerprint,
-            source=asset.cell.source,
-            inputs=inputs,
-            files=files,
-            written={path: self.files.state(path).to_json() for path in trace.written},
-            env={name: env_digest(name, os.environ) for name in live.env_names()},
-            packages=dict(live.reach.packages),
-            python=PYTHON,
-            params=dict(live.params),
-        )
-
     def _blockers(self, asset: Asset, live: Live) -> tuple[Blocker, ...]:
         if asset.spec.no_cache:
             return (Blocker("", "never stored (--no-cache)"),)
@@ -297,8 +282,12 @@ class Session:
     def _locked(self, asset: Asset, live: Live, verdict: Verdict, force: bool) -> Verdict:
         """Become the one process that computes this key; another one may be done with it by then."""
         self._locks.enter_context(
-            self.store.lock(asset.name, live.key, PATIENCE_S, lambda who: self.tell(
-                asset.name, f"waits for {who}, which computes it"))
+            self.store.lock(
+                asset.name,
+                live.key,
+                PATIENCE_S,
+                lambda who: self.tell(asset.name, f"waits for {who}, which computes it"),
+            )
         )
         if force or asset.spec.force:
             return verdict
@@ -309,44 +298,40 @@ class Session:
             self._locks.close()
         return again
 
-    def _restored(
-        self, asset: Asset, entry: Entry, started_s: float, direct: bool
-    ) -> tuple[Cause, ...]:
+    def _restored(self, asset: Asset, entry: Entry, started_s: float, direct: bool) -> tuple[Cause, ...]:
         """Bring an entry back; return why that could not be done, or nothing."""
         trace = Trace.from_json(entry.trace)
         shared = aliased(trace, self.namespace)
         if shared:
             return (Cause("input", shared, "other names hold it, too, and the cell changes it"),)
         try:
-            self.result = restore(
-                entry, trace, self.store, asset.cell, self.namespace, self.shell
-            )
+            self.result = restore(entry, trace, self.store, asset.cell, self.namespace, self.shell)
         except CorruptEntry as error:
             self._notify(asset.name, f"{error.what}; it is computed again")
             self.store.remove([entry])
             return (Cause("corrupt", "", error.what),)
         self._memo.clear()
         self._seeded |= {ref for ref, fact in trace.outputs.items() if fact.summary.get("seeded")}
-        self.journal.note(
-            asset.label, trace, self.clock(), direct=direct, entry=str(entry.path)
-        )
+        self.journal.note(asset.label, trace, self.clock(), direct=direct, entry=str(entry.path))
         self.store.touch(entry)
         took_s = time.perf_counter() - started_s
-        self._record(Record(asset.name, "restored", (), took_s, entry.duration_s, asset.cell_id),
-                     f"computed {format_age(max(0.0, self.clock() - entry.created_at))} ago"
-                     f" in {format_age(entry.duration_s)}")
+        self._record(
+            Record(asset.name, "restored", (), took_s, entry.duration_s, asset.cell_id),
+            f"computed {format_age(max(0.0, self.clock() - entry.created_at))} ago"
+            f" in {format_age(entry.duration_s)}",
+        )
         return ()
 
     # Beginning and ending
 
     def _begin_plain(self, cell: Cell, cell_id: str) -> None:
-        if cell.facts.mentions & {"vibe_magic"} or _is_control(cell):
+        if is_control(cell):
             self._memo.clear()
             return
         label = cell_id or f"cell:{fingerprint(cell)[:12]}"
         asset = Asset(f"cell_{fingerprint(cell)[:8]}", Spec(), cell, label)
         live = Live(asset, self.around)
-        run = Run(self._job(asset, live, stored=False), self.shell, self.watch)
+        run = Run(job_of(asset, live, self._seeded, stored=False), self.shell, self.watch)
         self._current = _Current(run, label, None)
         run.start()
 
@@ -360,30 +345,9 @@ class Session:
     ) -> None:
         if self.journal.consumed(asset.label) & set(live.reach.inputs):
             self.tell(asset.name, "changes its own input, so running it again applies it again")
-        run = Run(self._job(asset, live, stored=not blockers), self.shell, self.watch)
+        run = Run(job_of(asset, live, self._seeded, stored=not blockers), self.shell, self.watch)
         self._current = _Current(run, asset.label, asset, live.key, causes, blockers, direct)
         run.start()
-
-    def _job(self, asset: Asset, live: Live, stored: bool) -> Job:
-        spec = asset.spec
-        return Job(
-            name=asset.name,
-            cell=asset.cell,
-            fingerprint=live.fingerprint,
-            reach=live.reach,
-            namespace=self.namespace,
-            base=Path(self.base),
-            params=live.params,
-            out=None if spec.out is None else frozenset(spec.out),
-            stored=stored,
-            seeded=self._seeded,
-            files=spec.files,
-            env={name: env_digest(name, os.environ) for name in live.env_names()},
-            ignore=frozenset(spec.ignore),
-            python=PYTHON,
-            summaries=summaries(live.reach, self.namespace),
-            memo=self._memo,
-        )
 
     def _settle(self, current: _Current, outcome: Outcome) -> Record | None:
         if current.run.job.reach.facts.seeds:
@@ -416,20 +380,8 @@ class Session:
     def _saved(self, current: _Current, outcome: Outcome) -> Entry | None:
         if current.blockers or outcome.blockers or not self.settings.store:
             return None
-        asset = current.asset
-        draft = Draft(
-            asset=asset.name if asset else outcome.trace.name,
-            key=current.key or text_digest(outcome.trace.fingerprint),
-            observed=combine("observed", repr(sorted(_observed(outcome.trace)))),
-            groups=outcome.groups,
-            outputs=outcome.outputs,
-            trace=outcome.trace.to_json(),
-            created_at=self.clock(),
-            duration_s=outcome.duration_s,
-            kind="asset" if asset else "cell",
-            ttl_s=self.ttl_s(asset.spec) if asset else None,
-        )
-        return self.store.save(draft)
+        ttl_s = self.ttl_s(current.asset.spec) if current.asset else None
+        return self.store.save(draft_of(current.asset, current.key, outcome, ttl_s, self.clock()))
 
     def _once(self, record: Record) -> str:
         """Return the note of a record the first time, and only its gist after that."""
@@ -445,27 +397,3 @@ class Session:
         if not self.settings.quiet and not (asset and asset.spec.quiet) and record.action != "failed":
             parts = (record.action, "in", format_age(record.duration_s))
             self._notify(record.name, " · ".join(filter(None, (" ".join(parts), detail))))
-
-
-def _observed(trace: Trace) -> list[tuple[str, str]]:
-    """Return what a run found out beyond its key, so that each finding gets an entry of its own."""
-    found = [(ref, fact.digest or fact.static) for ref, fact in trace.inputs.items()]
-    found += [(path, str(state.get("digest"))) for path, state in trace.files.items()]
-    return found + list(trace.env.items()) + list(trace.packages.items())
-
-
-def _forced(name: str) -> bool:
-    """Tell whether the command that started this process asked for the asset to run."""
-    names = os.environ.get("VIBE_MAGIC_FORCE", "").split(",")
-    return name in names or "*" in names
-
-
-def _first_line(asset: Asset) -> str:
-    lines = [line.strip() for line in asset.cell.source.splitlines() if line.strip()]
-    return repr(lines[0] if lines else "")
-
-
-def _is_control(cell: Cell) -> bool:
-    return "run_line_magic('asset'" in cell.python
-
-

@@ -62,17 +62,15 @@ class Surroundings:
     memo: dict[Any, Any] = field(default_factory=dict)
 
     @property
-    def base(self) -> str:
+    def folder(self) -> str:
         """The directory that file names are relative to."""
         return self.files.base
 
     def state(self) -> Mapping[str, Fact]:
         """Return the process state that differs from the defaults."""
         if "<state>" not in self.memo:
-            taken = facets.snapshot(self.base, names=(*facets.INPUTS, *facets.RANDOM))
-            self.memo["<state>"] = {
-                ref: Fact(digest(value).hex, "state") for ref, value in taken.items()
-            }
+            taken = facets.snapshot(self.folder, names=(*facets.INPUTS, *facets.RANDOM))
+            self.memo["<state>"] = {ref: Fact(digest(value).hex, "state") for ref, value in taken.items()}
         state: Mapping[str, Fact] = self.memo["<state>"]
         return state
 
@@ -108,7 +106,7 @@ class Live:
             self.around.namespace,
             ignore=frozenset(self.asset.spec.ignore),
             memo=self.around.memo,
-            search_path=(self.around.base,),
+            search_path=(self.around.folder,),
         )
 
     @cached_property
@@ -130,10 +128,7 @@ class Live:
     def key(self) -> str:
         """Digest of all that is known before a run and looked up by name."""
         inputs = sorted(
-            (ref, fact.digest)
-            for ref in self.reach.inputs
-            if ref.isidentifier()
-            for fact in [self.look(ref)]
+            (ref, fact.digest) for ref in self.reach.inputs if ref.isidentifier() for fact in [self.look(ref)]
         )
         options = sorted(self.params.items())
         return combine("key", self.fingerprint, self.python, repr(options), repr(inputs))
@@ -142,8 +137,11 @@ class Live:
         """Return what is known before a run to stand against storing its result."""
         hazards = [Blocker(h.detail, _HAZARDS[h.kind]) for h in self.reach.facts.hazards]
         problems = [
-            Blocker(p.name, f"is a {p.type_name}, whose content cannot be compared",
-                    f"--ignore {p.name.split('.')[0]} makes the cell cacheable all the same")
+            Blocker(
+                p.name,
+                f"is a {p.type_name}, whose content cannot be compared",
+                f"--ignore {p.name.split('.')[0]} makes the cell cacheable all the same",
+            )
             for p in self.reach.problems
         ]
         return tuple(dict.fromkeys((*hazards, *problems, *self._patches())))
@@ -180,13 +178,9 @@ class Live:
         """Look at what an earlier run needed and the text alone does not show."""
         module, colon, attribute = ref.partition(":")
         if colon and module not in sys.modules:
-            static = module_static(module, attribute, (self.around.base,))
+            static = module_static(module, attribute, (self.around.folder,))
             return Fact("", "module", static) if static else ABSENT
-        wanted = (
-            Facts(modules=frozenset({(module, attribute)}))
-            if colon
-            else Facts(reads=frozenset({ref}))
-        )
+        wanted = Facts(modules=frozenset({(module, attribute)})) if colon else Facts(reads=frozenset({ref}))
         reach = explore(wanted, self.around.namespace, memo=self.around.memo)
         if ref in reach.inputs:
             return fact_of(reach.inputs[ref])

@@ -124,9 +124,7 @@ class _Walk:
             self.names[name] = fact
 
 
-def plan_notebook(
-    cells: Sequence[tuple[str, str]], base: Path, settings: Settings, now_s: float
-) -> Plan:
+def plan_notebook(cells: Sequence[tuple[str, str]], base: Path, settings: Settings, now_s: float) -> Plan:
     """Say what each asset's state would be if the notebook ran from top to bottom now.
 
     Parameters

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from vibe_magic.identity import describe_source, difference, fingerprint, module_static, package_version
+from vibe_magic.identity import (
+    describe_source,
+    difference,
+    fingerprint,
+    module_static,
+    package_version,
+)
 from vibe_magic.observe import Files, FileState
 from vibe_magic.trace import ABSENT, UNKNOWN, Fact
 

@@ -67,18 +67,14 @@ _WORDS = {
 }
 
 
-def text_table(
-    header: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[int] = ()
-) -> str:
+def text_table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[int] = ()) -> str:
     """Set rows of text in columns two spaces apart, with the columns `right` flush right."""
     lines = [tuple(header), *(tuple(row) for row in rows)]
     widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     return "\n".join(_line(line, widths, right) for line in lines)
 
 
-def html_table(
-    header: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[int] = ()
-) -> str:
+def html_table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[int] = ()) -> str:
     """Return an HTML table; its cells are HTML already, see :func:`html.escape`."""
     align = ["right" if i in right else "left" for i in range(len(header))]
     head = "".join(

@@ -9,9 +9,8 @@ from typing import Any
 
 from vibe_magic.capture import ABSENT, replay
 from vibe_magic.cell import Cell
-from vibe_magic.execute import RESULT, STATE, user_names
+from vibe_magic.execute import RESULT, STATE, sharing, user_names
 from vibe_magic.identity import Parts, parts
-from vibe_magic.execute import sharing
 from vibe_magic.observe import facets
 from vibe_magic.payload import Context
 from vibe_magic.store import Entry, Store

@@ -16,6 +16,7 @@ from .freshness import Verdict
 from .kernel import Session
 from .records import AssetStatus, Record
 from .upstream import rerun
+from .work import present_trace
 
 __all__ = ["accept", "assets", "bring", "clear", "graph_of", "load_values", "status_of"]
 
@@ -63,7 +64,7 @@ def status_of(session: Session, names: Collection[str] = ()) -> tuple[AssetStatu
             if name in stale
         )
         causes = verdict.causes or inherited
-        state = _state(session, asset, verdict, causes)
+        state = _state(session, asset, causes)
         if state != "fresh":
             stale[asset.name] = state
         note = "; ".join(map(str, blockers))
@@ -72,9 +73,7 @@ def status_of(session: Session, names: Collection[str] = ()) -> tuple[AssetStatu
     return tuple(found)
 
 
-def _state(
-    session: Session, asset: Asset, verdict: Verdict, causes: tuple[Cause, ...]
-) -> str:
+def _state(session: Session, asset: Asset, causes: tuple[Cause, ...]) -> str:
     ran = session.journal.runs.get(asset.label)
     if ran is not None and ran.failed:
         return "failed"
@@ -235,7 +234,7 @@ def accept(session: Session, name: str) -> Entry:
         raise UsageError(f"nothing is stored of {name!r}", "%asset accept", "run it first")
     verdict = session.decide(asset, live)
     nearest = verdict.nearest or entries[0]
-    trace = session.present_trace(asset, live, nearest)
+    trace = present_trace(asset, live, nearest)
     observed = combine("accepted", nearest.observed, live.key)
     try:
         entry = session.store.accept(nearest, key=live.key, observed=observed, trace=trace.to_json())

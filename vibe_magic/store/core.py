@@ -83,9 +83,7 @@ class Store:
         """Return the names of the assets that have entries, sorted."""
         return tuple(sorted({entry.asset for entry in self.entries()}))
 
-    def load(
-        self, entry: Entry, context: Context, names: Iterable[str] | None = None
-    ) -> dict[str, object]:
+    def load(self, entry: Entry, context: Context, names: Iterable[str] | None = None) -> dict[str, object]:
         """Load variables of an entry, and with each those that share objects with it.
 
         Parameters
@@ -158,9 +156,7 @@ class Store:
         pinned = self._is_pinned(draft.asset)
         return entry_of_meta(meta, self.root.joinpath(*call_id), used_at=None, pinned=pinned)
 
-    def accept(
-        self, entry: Entry, *, key: str, observed: str, trace: Mapping[str, Any]
-    ) -> Entry | None:
+    def accept(self, entry: Entry, *, key: str, observed: str, trace: Mapping[str, Any]) -> Entry | None:
         """Declare a result right under another key; both entries stay.
 
         Raises

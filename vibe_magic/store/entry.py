@@ -213,14 +213,10 @@ def meta_of_draft(draft: Draft) -> dict[str, Any]:
     }
 
 
-def entry_of_meta(
-    meta: Mapping[str, Any], path: Path, *, used_at: float | None, pinned: bool
-) -> Entry:
+def entry_of_meta(meta: Mapping[str, Any], path: Path, *, used_at: float | None, pinned: bool) -> Entry:
     """Make an entry from checked metadata."""
     groups = {
-        label: Group(
-            g["file"], tuple(g["names"]), tuple(g["externals"]), g["nbytes"], g["signature"]
-        )
+        label: Group(g["file"], tuple(g["names"]), tuple(g["externals"]), g["nbytes"], g["signature"])
         for label, g in meta["groups"].items()
     }
     same = ("asset", "key", "observed", "created_at", "duration_s", "kind", "notebook", "ttl_s")

@@ -37,9 +37,7 @@ class Hold:
 
 
 @contextmanager
-def hold(
-    path: Path, patience_s: float, waiting: Callable[[str], None] | None = None
-) -> Iterator[Hold]:
+def hold(path: Path, patience_s: float, waiting: Callable[[str], None] | None = None) -> Iterator[Hold]:
     """Hold a lock file while the block runs; the system lets go of it when the process dies.
 
     Parameters
@@ -71,9 +69,7 @@ def hold(
             _released(lock, path)
 
 
-def _acquired(
-    lock: object, path: Path, patience_s: float, waiting: Callable[[str], None] | None
-) -> Hold:
+def _acquired(lock: object, path: Path, patience_s: float, waiting: Callable[[str], None] | None) -> Hold:
     if _try(lock, min(patience_s, _FIRST_WAIT_S)):
         _sign(path)
         return Hold(True)

@@ -60,9 +60,7 @@ def asset_directories(root: Path) -> list[str]:
         return []
 
 
-def all_entries(
-    root: Path, secret: bytes, corrupt: Callable[[CorruptEntry], None]
-) -> Iterator[Entry]:
+def all_entries(root: Path, secret: bytes, corrupt: Callable[[CorruptEntry], None]) -> Iterator[Entry]:
     """Yield all entries; those that cannot be trusted go to `corrupt`."""
     for directory in asset_directories(root):
         paths, pinned = entry_directories(directory)

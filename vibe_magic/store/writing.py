@@ -96,9 +96,7 @@ def write_accepted(
             _write(os.path.join(directory, group.file), sealed.pieces)
             meta["groups"][label]["signature"] = sealed.signature
         if entry.outputs_file:
-            shutil.copyfile(
-                entry.path / entry.outputs_file, os.path.join(directory, entry.outputs_file)
-            )
+            shutil.copyfile(entry.path / entry.outputs_file, os.path.join(directory, entry.outputs_file))
         return _write_meta(directory, meta, secret)
 
 
@@ -108,9 +106,7 @@ def read_outputs(data: bytes, compressed: bool) -> tuple[dict[str, Any], ...]:
     return tuple(json.loads(text))
 
 
-def _write_group(
-    directory: str, file: str, place: str, packed: Packed, secret: bytes
-) -> dict[str, Any]:
+def _write_group(directory: str, file: str, place: str, packed: Packed, secret: bytes) -> dict[str, Any]:
     sealed = packed.seal(secret, place)
     _write(os.path.join(directory, file), sealed.pieces)
     return {

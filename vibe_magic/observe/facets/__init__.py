@@ -45,9 +45,7 @@ INPUTS = tuple(facet.name for facet in ALL.values() if facet.is_input and not fa
 RANDOM = tuple(facet.name for facet in ALL.values() if facet.is_generator)
 """The random generators; the state of one that was never seeded is different in every process."""
 
-_SETS_FILTERS = frozenset(
-    {"catch_warnings", "filters", "filterwarnings", "resetwarnings", "simplefilter"}
-)
+_SETS_FILTERS = frozenset({"catch_warnings", "filters", "filterwarnings", "resetwarnings", "simplefilter"})
 _SETS_LEVELS = frozenset(
     {"basicConfig", "dictConfig", "disable", "fileConfig", "level", "setLevel", "set_level"}
 )

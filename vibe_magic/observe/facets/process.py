@@ -56,9 +56,7 @@ def _get_path(origin: Origin) -> object:
     for start in range(len(present) - len(origin.path) + 1):
         end = start + len(origin.path)
         if present[start:end] == origin.path:
-            return tuple(
-                [_name(p, origin) for p in part] for part in (present[:start], present[end:])
-            )
+            return tuple([_name(p, origin) for p in part] for part in (present[:start], present[end:]))
     return [_name(path, origin) for path in present]
 
 

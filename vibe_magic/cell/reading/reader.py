@@ -1,0 +1,141 @@
+"""Expressions: the reads themselves, and calls whose meaning is known."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from ..facts import Hazard
+from ..hazards import FRAME_ATTRIBUTES, IPYTHON_TEXT, SHELL_MAGICS, WRAPPERS
+from .functions import Functions
+
+__all__ = ["Reader"]
+
+_ENVIRON = re.compile(r"(?:.*\.)?(?:getenv|environ(?:\.(?:get|pop|setdefault))?)")
+
+
+class Reader(Functions):
+    """Walks code in the order in which it runs."""
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Load):
+            self.read(node.id, "", node.lineno)
+        elif isinstance(node.ctx, ast.Store):
+            self.bind(node.id)
+        else:
+            self._delete(node.id)
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        root, path = _chain(node)
+        self.mentions |= set(path.split("."))
+        if not FRAME_ATTRIBUTES.isdisjoint(path.split(".")):
+            self.hazards.append(Hazard("dynamic", path, node.lineno))
+        if not isinstance(root, ast.Name):
+            self.visit(root)
+            return
+        stored = not isinstance(node.ctx, ast.Load)
+        if stored:
+            for module, attribute in self.imports.get(root.id, {(root.id, "")}):
+                self.stores.add(".".join(filter(None, (module, attribute, path))))
+            self.stores.add(f"{root.id}.{path}")
+        self.read(root.id, "" if stored else path, node.lineno)
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        self._environ(node.value, node.slice)
+        self.visit(node.value)
+        self.visit(node.slice)
+
+    def visit_Compare(self, node: ast.Compare) -> None:
+        self._environ(node.comparators[0], node.left)
+        for part in (node.left, *node.comparators):
+            self.visit(part)
+
+    def _environ(self, target: ast.AST, name: ast.AST) -> None:
+        literal = isinstance(name, ast.Constant) and isinstance(name.value, str)
+        if literal and _ENVIRON.fullmatch(_dotted(target)):
+            self.env.add(name.value)  # type: ignore[attr-defined]
+
+    def visit_Call(self, node: ast.Call) -> None:
+        dotted = _dotted(node.func)
+        last = dotted.rpartition(".")[2]
+        self.seeds |= "seed" in last.lower() or last in ("setstate", "set_state")
+        if node.args:
+            self._environ(node.func, node.args[0])
+        if self._shell_call(node) or self._literal_code(node, dotted):
+            return
+        if dotted in ("locals", "vars", "dir") and not node.args and not self.later:
+            self.hazards.append(Hazard("dynamic", f"{dotted}()", node.lineno))
+        self.visit(node.func)
+        for part in (*node.args, *node.keywords):
+            self.visit(part)
+
+    def _literal_code(self, node: ast.Call, dotted: str) -> bool:
+        """Walk the text of ``exec("x = 1")`` as code of the cell."""
+        if dotted not in ("exec", "eval") or len(node.args) != 1 or self.later:
+            return False
+        text = node.args[0]
+        if not (isinstance(text, ast.Constant) and isinstance(text.value, str)):
+            return False
+        return self._code(text.value)
+
+    def _code(self, text: str) -> bool:
+        try:
+            tree = ast.parse(text)
+        except (SyntaxError, ValueError):
+            return False
+        self.block(tree.body)
+        return True
+
+    def _shell_call(self, node: ast.Call) -> bool:
+        """Walk what IPython makes of magics and shell lines."""
+        func = node.func
+        if not (isinstance(func, ast.Attribute) and func.attr in IPYTHON_TEXT):
+            return False
+        if _dotted(func.value) != "get_ipython()":
+            return False
+        texts = [a.value for a in node.args if isinstance(a, ast.Constant)]
+        if func.attr in ("system", "getoutput"):
+            self.hazards.append(Hazard("process", f"!{''.join(map(str, texts))}", node.lineno))
+            return True
+        name, *rest = (str(text) for text in texts)
+        sign = "%%" if func.attr == "run_cell_magic" else "%"
+        kind = "process" if name in SHELL_MAGICS else "magic"
+        if name not in WRAPPERS or not self._wrapped(name, sign, rest):
+            self.hazards.append(Hazard(kind, sign + name, node.lineno))
+        return True
+
+    def _wrapped(self, name: str, sign: str, texts: list[str]) -> bool:
+        words = texts[0].split() if texts else []
+        if name == "capture":
+            for word in words:
+                if not word.startswith("-"):
+                    self.bind(word)
+            words = []
+        code = [word for word in words if not word.startswith("-")]
+        line = texts[0] if code and len(code) == len(words) else ""
+        if len(code) != len(words) and sign == "%":
+            return False
+        return all(self._code(text) for text in (line, *texts[1:]) if text.strip())
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        text = node.value
+        if isinstance(text, str) and 0 < len(text) <= 1024 and "\n" not in text:
+            self.strings.add(text)
+
+
+def _chain(node: ast.Attribute) -> tuple[ast.AST, str]:
+    parts = [node.attr]
+    root: ast.AST = node.value
+    while isinstance(root, ast.Attribute):
+        parts.append(root.attr)
+        root = root.value
+    return root, ".".join(reversed(parts))
+
+
+def _dotted(node: ast.AST) -> str:
+    if isinstance(node, ast.Attribute):
+        root, path = _chain(node)
+        return f"{_dotted(root)}.{path}"
+    if isinstance(node, ast.Call):
+        return f"{_dotted(node.func)}()"
+    return node.id if isinstance(node, ast.Name) else ""
