@@ -26,7 +26,7 @@ __all__ = ["RunReport", "run_notebook"]
 _LOAD = "__import__('vibe_magic').load_ipython_extension(get_ipython())"
 _REPORT = "__import__('vibe_magic.session').session.report_json()"
 
-_QUIET = ["--log-level=ERROR"]
+_QUIET = ["--log-level=CRITICAL"]
 
 Progress = Callable[[int, int, str], None]
 
