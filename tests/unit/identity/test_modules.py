@@ -1,0 +1,179 @@
+"""Local modules: by what is loaded, and by their source where they are not."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+from vibe_magic.identity import module_static
+
+CHANGES = {
+    "itself": ("a", "f", {"a": "def f(): return 1"}, {"a": "def f(): return 2"}),
+    "helper": (
+        "a",
+        "f",
+        {"a": "def h(): return 1\ndef f(): return h()"},
+        {"a": "def h(): return 2\ndef f(): return h()"},
+    ),
+    "constant of a method": (
+        "a",
+        "f",
+        {"a": "K = 1\nclass C:\n    def m(self): return K\ndef f(): return C()"},
+        {"a": "K = 2\nclass C:\n    def m(self): return K\ndef f(): return C()"},
+    ),
+    "from another": (
+        "a",
+        "f",
+        {"a": "from b import h\ndef f(): return h()", "b": "def h(): return 1"},
+        {"b": "def h(): return 2"},
+    ),
+    "attribute of another": (
+        "a",
+        "f",
+        {"a": "import b as q\ndef f(): return q.h()", "b": "def h(): return 1"},
+        {"b": "def h(): return 2"},
+    ),
+    "handed on": ("a", "h", {"a": "from b import h", "b": "def h(): return 1"}, {"b": "def h(): return 2"}),
+    "handed on by a star": (
+        "a",
+        "h",
+        {"a": "from b import *", "b": "def h(): return 1"},
+        {"b": "def h(): return 2"},
+    ),
+    "imported where it exists": (
+        "a",
+        "f",
+        {
+            "a": "try:\n    from b import h\nexcept ImportError:\n    h = None\ndef f(): return h()",
+            "b": "def h(): return 1",
+        },
+        {"b": "def h(): return 2"},
+    ),
+    "call at the top": (
+        "a",
+        "f",
+        {"a": "R = {}\nR.update(a=1)\ndef f(): return R"},
+        {"a": "R = {}\nR.update(a=2)\ndef f(): return R"},
+    ),
+    "attribute stored": (
+        "a",
+        "f",
+        {"a": "class C: pass\nC.k = 1\ndef f(): return C.k"},
+        {"a": "class C: pass\nC.k = 2\ndef f(): return C.k"},
+    ),
+    "item stored": (
+        "a",
+        "f",
+        {"a": "D = {}\nD['a'] = 1\ndef f(): return D"},
+        {"a": "D = {}\nD['a'] = 2\ndef f(): return D"},
+    ),
+    "base class": (
+        "a",
+        "C",
+        {"a": "from b import B\nclass C(B): pass", "b": "class B:\n    k = 1"},
+        {"b": "class B:\n    k = 2"},
+    ),
+    "package around": (
+        "p.a",
+        "f",
+        {"p__in____init__": "import os\nos.environ['Q'] = '1'", "p__in__a": "def f(): return 1"},
+        {"p__in____init__": "import os\nos.environ['Q'] = '2'"},
+    ),
+    "relative import": (
+        "p",
+        "f",
+        {
+            "p__in____init__": "from .a import f",
+            "p__in__a": "from .b import g\ndef f(): return g()",
+            "p__in__b": "def g(): return 1",
+        },
+        {"p__in__b": "def g(): return 2"},
+    ),
+    "submodule": (
+        "p",
+        "a.f",
+        {"p__in____init__": "", "p__in__a": "def f(): return 1"},
+        {"p__in__a": "def f(): return 2"},
+    ),
+    "folder without __init__": (
+        "n.a",
+        "f",
+        {"n__in__a": "def f(): return 1"},
+        {"n__in__a": "def f(): return 2"},
+    ),
+    "two that import each other": (
+        "a",
+        "f",
+        {"a": "import b\ndef f(): return b.g()", "b": "import a\ndef g(): return 1"},
+        {"b": "import a\ndef g(): return 2"},
+    ),
+    "whole module": ("a", "", {"a": "X = 1"}, {"a": "X = 2"}),
+    "star": ("a", "*", {"a": "X = 1"}, {"a": "X = 2"}),
+    "module named like one of Python's": (
+        "random",
+        "random",
+        {"random": "def random(): return 1"},
+        {"random": "def random(): return 2"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_change_of_a_source_is_seen(name: str, project) -> None:
+    module, attribute, files, edit = CHANGES[name]
+    path = project(**files)
+    before = module_static(module, attribute, (path,))
+    assert before
+    assert before == module_static(module, attribute, (path,))
+    project(**edit)
+    assert module_static(module, attribute, (path,)) not in ("", before)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    ["# x\n\ndef f():\n    'Say.'\n    return 1\ndef g(): return 2", "def f(): return 1\ndef g(): return 3"],
+    ids=["comment", "another function"],
+)
+def test_what_does_not_matter_is_not_seen(edit: str, project) -> None:
+    path = project(a="def f(): return 1\ndef g(): return 2")
+    before = module_static("a", "f", (path,))
+    project(a=edit)
+    assert module_static("a", "f", (path,)) == before
+
+
+def test_installed_and_absent_modules_have_no_static_digest() -> None:
+    assert [module_static(name, "x", ()) for name in ("numpy", "json", "no_such_module")] == [""] * 3
+
+
+def test_a_name_of_a_module_that_is_not_loaded_is_known_by_its_source(project, reach) -> None:
+    path = project(loc_un="def f(): return 1")
+    found = reach("from loc_un import f\ny = f()", search_path=(path,)).inputs["loc_un:f"]
+    assert (found.digest, found.static) == ("", module_static("loc_un", "f", (path,)))
+
+
+def test_a_loaded_module_counts_as_loaded_until_it_is_reloaded(project, reach) -> None:
+    path = project(loc_re="K = 1\ndef f(): return K")
+
+    def live():
+        found = reach("m.f()", "import loc_re as m", search_path=(path,)).inputs
+        return {ref: identity.digest for ref, identity in found.items()}
+
+    before = live()
+    assert set(before) == {"m", "loc_re:f", "loc_re:K"}
+    project(loc_re="K = 22222\ndef f(): return K + 1")
+    assert live() == before
+    importlib.reload(importlib.import_module("loc_re"))
+    after = live()
+    assert {ref for ref in before if before[ref] != after[ref]} == {"loc_re:f", "loc_re:K"}
+
+
+def test_a_loaded_module_leads_on_to_others(project, reach) -> None:
+    path = project(loc_a="import loc_b\ndef f(): return loc_b.h()", loc_b="def h(): return 1")
+    assert {"loc_a:f", "loc_b:h"} <= set(reach("m.f()", "import loc_a as m", search_path=(path,)).inputs)
+
+
+def test_an_instance_of_a_local_class_leads_to_what_its_methods_need(project, reach) -> None:
+    path = project(loc_i="class A:\n    def m(self): return h()\ndef h(): return 1")
+    found = reach("a.m()", "import loc_i\na = loc_i.A()\ndel loc_i", search_path=(path,))
+    assert set(found.inputs) == {"a", "loc_i:h"}
