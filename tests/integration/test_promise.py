@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.oracle.compare import differences
-from tests.oracle.runner import Cell, Observed, run
+from tests.oracle.runner import Cell, Observed, Pass, run
 
 
 @dataclass(frozen=True)
@@ -499,7 +499,7 @@ CASES = [
 
 
 def _actions(observed: Observed) -> dict[str, str]:
-    return {name: action for actions in observed.actions for name, action, _ in actions}
+    return {name: action for actions in observed.actions for name, action, *_ in actions}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "_"))
@@ -507,11 +507,11 @@ def test_a_hit_is_indistinguishable_from_a_run(case: Case, tmp_path: Path) -> No
     folder, cache = tmp_path / "work", tmp_path / "cache"
     folder.mkdir()
     _write(folder, case.files)
-    (first,) = run([_cells(case.before)], folder, cache)
+    (first,) = run([_pass(case.before)], folder, cache)
     assert not first.fault
     _write(folder, case.edits)
-    (warm,) = run([_cells(case.after)], folder, cache)
-    (cold,) = run([_cells(case.after)], folder, None)
+    (warm,) = run([_pass(case.after)], folder, cache)
+    (cold,) = run([_pass(case.after)], folder, None)
     actions = _actions(warm)
     assert differences(warm, cold, _cells(case.after)) == [], actions
     for name in case.restored:
@@ -522,6 +522,10 @@ def test_a_hit_is_indistinguishable_from_a_run(case: Case, tmp_path: Path) -> No
 
 def _find(actions: dict[str, str], name: str) -> str:
     return next((a for n, a in actions.items() if n == name or n.startswith(name)), "absent")
+
+
+def _pass(texts: tuple[str, ...]) -> Pass:
+    return Pass(_cells(texts))
 
 
 def _cells(texts: tuple[str, ...]) -> list[Cell]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
 import pickle
@@ -10,12 +11,12 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Cell", "Observed", "run"]
+__all__ = ["Cell", "Observed", "Pass", "run"]
 
 PRELOADED = ("IPython.core.interactiveshell", "numpy", "pandas", "joblib", "cloudpickle")
 """What every fork starts with, so that a run takes milliseconds."""
@@ -37,6 +38,14 @@ class Cell:
     text: str
 
 
+@dataclass(frozen=True)
+class Pass:
+    """One run of all cells, after files beside the notebook were written."""
+
+    cells: Sequence[Cell]
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass
 class Observed:
     """What one process showed and held at the end."""
@@ -44,16 +53,17 @@ class Observed:
     outputs: list[list[Any]] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
     shared: set[tuple[str, str]] = field(default_factory=set)
-    actions: list[list[tuple[str, str, str]]] = field(default_factory=list)
+    actions: list[list[tuple[str, str, str, bool]]] = field(default_factory=list)
+    before: list[str] = field(default_factory=list)
     fault: str = ""
 
 
-def run(passes: Sequence[Sequence[Cell]], folder: Path, cache: Path | None) -> list[Observed]:
+def run(passes: Sequence[Pass], folder: Path, cache: Path | None) -> list[Observed]:
     """Run passes over a notebook one after another in one fresh process.
 
     Parameters
     ----------
-    passes : sequence of sequences of Cell
+    passes : sequence of Pass
         Each is run from top to bottom; a cell that fails ends its pass, as "run all" does.
     folder : Path
         The notebook's directory.
@@ -75,7 +85,7 @@ def run(passes: Sequence[Sequence[Cell]], folder: Path, cache: Path | None) -> l
     return found
 
 
-def _child(passes: Sequence[Sequence[Cell]], folder: Path, cache: Path | None, writer: int) -> None:
+def _child(passes: Sequence[Pass], folder: Path, cache: Path | None, writer: int) -> None:
     signal.alarm(LIMIT_S)
     warnings.resetwarnings()
     warnings.simplefilter("default")
@@ -83,7 +93,7 @@ def _child(passes: Sequence[Sequence[Cell]], folder: Path, cache: Path | None, w
         os.chdir(folder)
         sys.path.insert(0, str(folder))
         shell = _shell(cache)
-        found = [_pass(cells, shell, cache is not None) for cells in passes]
+        found = [_pass(each, shell, cache is not None) for each in passes]
     except BaseException:
         found = [Observed(fault=traceback.format_exc())]
     try:
@@ -107,11 +117,15 @@ def _shell(cache: Path | None) -> Any:
     return shell
 
 
-def _pass(cells: Sequence[Cell], shell: Any, warm: bool) -> Observed:
+def _pass(each: Pass, shell: Any, warm: bool) -> Observed:
     found = Observed()
-    for cell in cells:
+    for name, text in each.files.items():
+        Path(name).write_text(text)
+    for cell in each.cells:
         text = cell.text if warm else plain(cell.text)
         before = _records(warm)
+        if not warm:
+            found.before.append(_state(shell.user_ns))
         outputs, ok = _shown(text, cell.id, shell)
         found.outputs.append(outputs)
         found.actions.append(_records(warm)[len(before) :])
@@ -121,17 +135,30 @@ def _pass(cells: Sequence[Cell], shell: Any, warm: bool) -> Observed:
     return found
 
 
+def _state(namespace: dict[str, Any]) -> str:
+    """Return a digest of all that a cell could read, to tell whether two runs had the same ground."""
+    import random
+
+    import numpy as np
+
+    values, shared = _namespace(namespace)
+    files = {p.name: p.read_text() for p in sorted(Path.cwd().glob("*.*")) if p.is_file()}
+    drawn = (random.getstate(), repr(np.random.get_state()), np.get_printoptions())
+    environ = os.environ.get("VM_ORACLE")
+    return hashlib.sha256(repr((values, sorted(shared), files, drawn, environ)).encode()).hexdigest()
+
+
 def plain(text: str) -> str:
     """Return a cell as someone without the extension would run it."""
     return "#" + text if text.startswith("%%asset") else text
 
 
-def _records(warm: bool) -> list[tuple[str, str, str]]:
+def _records(warm: bool) -> list[tuple[str, str, str, bool]]:
     if not warm:
         return []
     from vibe_magic.session import report
 
-    return [(r.name, r.action, "; ".join(map(str, r.causes)) + r.note) for r in report()]
+    return [(r.name, r.action, r.note or "; ".join(map(str, r.causes)), bool(r.note)) for r in report()]
 
 
 def _shown(text: str, cell_id: str, shell: Any) -> tuple[list[Any], bool]:

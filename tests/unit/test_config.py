@@ -66,9 +66,7 @@ class TestPrecedence:
         assert resolve(project, {"VIBE_MAGIC_TTL": "never"}).ttl is None
 
     def test_an_empty_variable_is_as_if_unset(self, project: Path) -> None:
-        assert resolve(project, {"VIBE_MAGIC_TTL": "", "VIBE_MAGIC_CACHE_DIR": ""}) == resolve(
-            project, {}
-        )
+        assert resolve(project, {"VIBE_MAGIC_TTL": "", "VIBE_MAGIC_CACHE_DIR": ""}) == resolve(project, {})
 
     def test_settings_are_frozen(self, project: Path) -> None:
         with pytest.raises(AttributeError):

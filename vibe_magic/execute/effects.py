@@ -172,7 +172,7 @@ def _differs_from(job: Job, name: str) -> bool:
 
 
 def _shared_with_inputs(extents: Mapping[str, Any], inputs: Mapping[str, Any]) -> tuple[Blocker, ...]:
-    if not any(extent.ids or extent.spans for extent in extents.values()):
+    if not any(extent.ids or extent.spans or extent.guarded for extent in extents.values()):
         return ()
     both = {("out", name): extent for name, extent in extents.items()}
     both |= {("in", name): parts(value) for name, value in inputs.items()}

@@ -17,7 +17,11 @@ class Extent(Protocol):
 
     @property
     def spans(self) -> tuple[tuple[int, int], ...]:
-        """Address and length of writable memory."""
+        """Address and length of memory that may change under the value."""
+
+    @property
+    def guarded(self) -> tuple[tuple[int, int], ...]:
+        """Address and length of memory that is copied when written to."""
 
 
 def grouped(extents: Mapping[str, Extent]) -> tuple[tuple[str, ...], ...]:
@@ -50,15 +54,18 @@ def sharing(extents: Mapping[str, Extent]) -> Iterable[tuple[str, str]]:
 
 
 def _overlapping(extents: Mapping[str, Extent]) -> Iterable[tuple[str, str]]:
+    """Yield names whose memory overlaps; two guarded stretches may, since writing to one copies it."""
     spans = sorted(
-        (start, start + length, name)
+        (start, start + length, guarded, name)
         for name, extent in extents.items()
-        for start, length in extent.spans
+        for guarded, found in ((False, extent.spans), (True, extent.guarded))
+        for start, length in found
         if length
     )
-    reach, holder = -1, ""
-    for start, end, name in spans:
-        if start < reach and holder != name:
-            yield holder, name
-        if end > reach:
-            reach, holder = end, name
+    reach = {False: (-1, ""), True: (-1, "")}
+    for start, end, guarded, name in spans:
+        for other, (limit, holder) in reach.items():
+            if start < limit and holder != name and not (guarded and other):
+                yield holder, name
+        if end > reach[guarded][0]:
+            reach[guarded] = (end, name)

@@ -26,11 +26,9 @@ _CLASS_NOISE = frozenset(
         "__static_attributes__",
         "__abstractmethods__",
         "_abc_impl",
-        "__annotations__",
         "__annotate__",
         "__annotate_func__",
         "__annotations_cache__",
-        "__match_args__",
         "__orig_bases__",
         "__parameters__",
         "__slotnames__",
@@ -56,10 +54,13 @@ def followed(obj: Any) -> bool:
 
 @reduces(types.FunctionType)
 def _function(value: types.FunctionType, walk: Walk) -> Any:
-    if not is_local(value.__globals__.get("__name__", "__main__")):
+    if _found_by_name(value) and not is_local(value.__globals__.get("__name__", "__main__")):
         return _package(value, walk)
     walk.met(value)
-    cells = [_content(cell) for cell in value.__closure__ or ()]
+    registry = getattr(value, "registry", None)
+    if isinstance(registry, types.MappingProxyType):
+        return "singledispatch", dict(registry)
+    cells = list(value.__closure__ or ())
     meaning = meaning_of(value.__code__).encoded
     return (
         "function",
@@ -71,7 +72,20 @@ def _function(value: types.FunctionType, walk: Walk) -> Any:
     )
 
 
-def _content(cell: types.CellType) -> Any:
+_HEAP = 1 << 9
+"""Flag of classes that were made by a class statement or a call, not in C."""
+
+
+def _found_by_name(value: Any) -> bool:
+    """Tell whether a function or class is what its module has under its name, not one made at run time."""
+    found: Any = sys.modules.get(str(getattr(value, "__module__", "")))
+    for part in value.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is value
+
+
+@reduces(types.CellType)
+def _content(cell: types.CellType, walk: Walk) -> Any:
     try:
         return (cell.cell_contents,)
     except ValueError:
@@ -86,7 +100,7 @@ def _package(value: Any, walk: Walk) -> Any:
 
 @reduces(type)
 def _class(value: type, walk: Walk) -> Any:
-    if not followed(value):
+    if not followed(value) and (_found_by_name(value) or not value.__flags__ & _HEAP):
         return _package(value, walk)
     walk.met(value)
     members = {

@@ -15,7 +15,7 @@ from .describe import describe
 from .keys import combine
 from .modules import is_local, loaded, package_of, package_version
 from .sources import meaning_of
-from .statics import loaded_static, module_static
+from .statics import loaded_static, module_static, static_facts
 from .values import Digest, digest
 
 __all__ = ["Identity", "Problem", "Reach", "explore"]
@@ -40,6 +40,9 @@ _SHELL = frozenset(
         "open",
     ]
 )
+
+
+_OFFERED = frozenset({"open", "display", "exit", "quit"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,7 @@ class _Exploration:
         self.packages: set[str] = set()
         self.code: dict[int, Facts] = {}
         self.reached: list[Any] = []
+        self.unseen: list[Facts] = []
         self.waiting: list[tuple[str, str, frozenset[str] | None]] = []
         self.done: set[tuple[str, str, frozenset[str] | None]] = set()
 
@@ -169,19 +173,24 @@ class _Exploration:
         versions = {name: package_version(name) for name in sorted(self.packages)}
         packages = {name: version for name, version in versions.items() if version}
         problems = tuple(self.problems[name] for name in sorted(self.problems))
-        merged = _merged(facts, self.code.values())
+        merged = _merged(facts, [*self.code.values(), *self.unseen])
         if merged.introspects:
-            texts = sorted(str(describe(code).get("source", "")) for code in self.reached)
+            texts = sorted(f"{describe(c).get('source', '')}\0{c.__doc__}" for c in self.reached)
             self.inputs["source:text"] = Identity(combine("source", *texts), "function")
         return Reach(self.inputs, merged, packages, problems, self.values)
 
     def _name(self, name: str, paths: frozenset[str] | None) -> None:
-        if name in self.ignore or name in _SHELL:
+        if name in self.ignore or (name in _SHELL and self._is_shells(name)):
             return
         if name in self.namespace:
             self._value(name, self.namespace[name], paths)
         elif not hasattr(builtins, name):
             self.inputs[name] = Identity("missing", "missing")
+
+    def _is_shells(self, name: str) -> bool:
+        """Tell what IPython put there from what the person bound under the same name."""
+        home = str(getattr(self.namespace.get(name), "__module__", ""))
+        return name not in _OFFERED or home.partition(".")[0] in ("", "IPython", "io", "_io", "None")
 
     def _value(self, ref: str, value: Any, paths: frozenset[str] | None, static: str = "") -> None:
         if isinstance(value, ModuleType):
@@ -217,6 +226,7 @@ class _Exploration:
         self.reached.append(code)
         if isinstance(code, FunctionType):
             facts = meaning_of(code.__code__).facts or _facts_of_bytecode(code)
+            facts = replace(facts, reads=facts.reads - set(code.__code__.co_freevars))
             self.code[id(code)] = facts
             scope = code.__globals__
             notebook = scope is self.namespace
@@ -284,6 +294,7 @@ class _Exploration:
         static = module_static(name, path, self.search_path)
         if static:
             first = path.partition(".")[0]
+            self.unseen.append(static_facts(name, path, self.search_path))
             self.inputs[f"{name}:{first}"] = Identity("", "module", static)
         return bool(static)
 

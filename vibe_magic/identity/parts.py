@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import gc
-import pickle
+import sys
 import types
 from collections.abc import Collection
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 from .code import followed
@@ -15,31 +14,29 @@ from .kinds import ATOM, IMMUTABLE, TUPLE, kind_of
 
 __all__ = ["Parts", "parts"]
 
-_CLOSED = (
-    "pandas.DataFrame",
-    "pandas.Series",
-    "pandas.Index",
-    "pandas.core.frame.DataFrame",
-    "pandas.core.series.Series",
-    "pandas.core.indexes.base.Index",
-    "polars.dataframe.frame.DataFrame",
-    "polars.series.series.Series",
-    "polars.lazyframe.frame.LazyFrame",
-    "pyarrow.lib._Weakrefable",
-    "pandas.core.arrays.base.ExtensionArray",
-)
-"""Types whose memory cannot change under another object: immutable, or copied when written to."""
-
+_IMMUTABLE_LIBRARIES = ("polars.", "pyarrow.")
 _OPAQUE = (types.ModuleType, types.CodeType, types.BuiltinFunctionType, types.FrameType)
-_closed: dict[type, bool] = {}
+_BUFFERS = (bytearray, memoryview)
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Identities of mutable objects, and address and length of writable memory."""
+    """Identities of mutable objects, and address and length of raw memory.
+
+    Attributes
+    ----------
+    ids : frozenset of int
+        Identities of mutable objects.
+    spans : tuple of (int, int)
+        Memory that may change under the value.
+    guarded : tuple of (int, int)
+        Memory of containers that copy on write: what shares it with another such container is safe, but an
+        array that looks into it is not.
+    """
 
     ids: frozenset[int]
     spans: tuple[tuple[int, int], ...] = ()
+    guarded: tuple[tuple[int, int], ...] = ()
 
 
 _NONE = Parts(frozenset())
@@ -54,114 +51,100 @@ def parts(value: Any, opaque: Collection[int] = ()) -> Parts:
         Anything, also what cannot be pickled.
     opaque : collection of int
         Identities of objects that are not entered and do not count.
+
+    Notes
+    -----
+    The walk goes by what the garbage collector sees, not by what a class says when it is pickled, since
+    pickling may copy or leave out what is shared.
     """
     if kind_of(type(value)) in (ATOM, IMMUTABLE) or id(value) in opaque:
         return _NONE
-    walk = _Parts(frozenset(opaque))
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        walk.enter(value)
-    finally:
-        if collecting:
-            gc.enable()
-    return Parts(frozenset(walk.ids), tuple(walk.spans))
+    walk = _Walk(frozenset(opaque))
+    waiting = [value]
+    while waiting:
+        waiting = walk.level(waiting)
+    return Parts(frozenset(walk.ids), tuple(walk.spans), tuple(walk.guarded))
 
 
-class _Parts(pickle.Pickler):
-    """A pickler that notes what it meets and writes nothing."""
+class _Walk:
+    """A walk level by level: it needs no recursion, however deep the value."""
 
     def __init__(self, opaque: frozenset[int]) -> None:
-        super().__init__(
-            SimpleNamespace(write=lambda data: None),
-            5,
-            buffer_callback=lambda buffer: False,
-        )
-        self.fast = True
         self.opaque = opaque
         self.ids: set[int] = set()
         self.seen: set[int] = set()
-        self.spans: list[tuple[int, int]] = []
         self.alive: list[Any] = []
+        self.spans: list[tuple[int, int]] = []
+        self.guarded: list[tuple[int, int]] = []
 
-    def enter(self, value: Any) -> None:
-        """Walk a value; what cannot be pickled is entered through its attributes."""
-        try:
-            self.dump(value)
-        except RecursionError:
-            raise
-        except Exception:  # noqa: BLE001 - unpicklable parts: their attributes are all that can be seen
-            self._by_referents(value)
-
-    def _by_referents(self, value: Any) -> None:
-        waiting = [value]
-        entered: set[int] = set()
-        while waiting:
-            obj = waiting.pop()
-            if id(obj) in entered or id(obj) in self.opaque or isinstance(obj, (*_OPAQUE, type)):
+    def level(self, objects: list[Any]) -> list[Any]:
+        """Note objects that were not met before; return what they refer to."""
+        plain: list[Any] = []
+        found: list[Any] = []
+        for obj in objects:
+            cls = type(obj)
+            kind = kind_of(cls)
+            if kind is ATOM or kind is IMMUTABLE or id(obj) in self.seen or id(obj) in self.opaque:
                 continue
-            entered.add(id(obj))
+            self.seen.add(id(obj))
             self.alive.append(obj)
-            if kind_of(type(obj)) not in (ATOM, IMMUTABLE, TUPLE):
-                self.ids.add(id(obj))
-            if not isinstance(obj, types.FunctionType):
-                waiting += gc.get_referents(obj)
+            if cls is list or cls is dict or cls is tuple:
+                plain.append(obj)
+                if kind is not TUPLE:
+                    self.ids.add(id(obj))
+            else:
+                found += self._special(obj)
+        return found + gc.get_referents(*plain)
 
-    def persistent_id(self, obj: Any) -> Any:
-        """Note an object; return what to walk in its place."""
-        kind = kind_of(type(obj))
-        if kind is ATOM or kind is IMMUTABLE:
-            return None
-        if id(obj) in self.opaque or id(obj) in self.seen:
-            return 0
-        self.seen.add(id(obj))
-        self.alive.append(obj)
-        if kind is TUPLE:
-            return None
-        return self._noted(obj)
-
-    def _noted(self, obj: Any) -> Any:
+    def _special(self, obj: Any) -> list[Any]:
         if isinstance(obj, _OPAQUE):
-            return 0
+            return []
         if isinstance(obj, type):
             if followed(obj):
                 self.ids.add(id(obj))
-            return 0
+            return []
         if isinstance(obj, types.FunctionType):
             return self._function(obj)
-        if not isinstance(obj, frozenset):
+        if not isinstance(obj, frozenset | types.MappingProxyType | types.CellType):
             self.ids.add(id(obj))
-        if isinstance(obj, set | frozenset):
-            return list(obj) if any(kind_of(type(x)) is not ATOM for x in obj) else 0
-        if _is_closed(type(obj)):
-            return 0
-        return self._memory(obj)
+        if hasattr(type(obj), "__array_interface__") and hasattr(obj, "flags"):
+            return self._array(obj)
+        if isinstance(obj, _BUFFERS):
+            self.spans.append(_buffer_span(obj))
+        module = type(obj).__module__
+        if module.startswith("pandas."):
+            return self._pandas(obj)
+        if module.startswith(_IMMUTABLE_LIBRARIES):
+            return []
+        return list(gc.get_referents(obj))
 
-    def _function(self, obj: types.FunctionType) -> Any:
+    def _function(self, obj: types.FunctionType) -> list[Any]:
         if not followed(obj):
-            return 0
+            return list(obj.__closure__ or ())
         self.ids.add(id(obj))
-        cells = [cell.cell_contents for cell in obj.__closure__ or () if _filled(cell)]
-        return [cells, list(obj.__defaults__ or ()), dict(obj.__kwdefaults__ or {}), obj.__dict__]
+        return [*(obj.__closure__ or ()), obj.__defaults__, obj.__kwdefaults__, obj.__dict__]
 
-    def _memory(self, obj: Any) -> Any:
-        interface = getattr(type(obj), "__array_interface__", None)
-        if interface is None:
-            if isinstance(obj, types.MappingProxyType):
-                return dict(obj)
-            return None
+    def _array(self, obj: Any) -> list[Any]:
         if obj.dtype.hasobject:
-            return obj.ravel().tolist()
-        if obj.flags.writeable or obj.base is not None:
-            self.spans.append(_span(obj))
-        return 0
+            return [*obj.ravel().tolist(), obj.base]
+        self.spans.append(_span(obj))
+        return []
 
-
-def _filled(cell: types.CellType) -> bool:
-    try:
-        return cell.cell_contents is not None
-    except ValueError:
-        return False
+    def _pandas(self, obj: Any) -> list[Any]:
+        """Note the memory of frames and series, which copy on write from pandas 3 on."""
+        blocks = getattr(getattr(obj, "_mgr", None), "blocks", None)
+        if blocks is None:
+            return []
+        spans = self.guarded if _copies_on_write() else self.spans
+        objects: list[Any] = [getattr(obj, "attrs", None)]
+        for block in blocks:
+            values = block.values
+            if not hasattr(values, "flags"):
+                continue
+            if values.dtype.hasobject:
+                objects += values.ravel().tolist()
+            spans.append(_span(values))
+        return objects
 
 
 def _span(array: Any) -> tuple[int, int]:
@@ -171,18 +154,15 @@ def _span(array: Any) -> tuple[int, int]:
     return int(low), int(high - low)
 
 
-def _is_closed(cls: type) -> bool:
-    known = _closed.get(cls)
-    if known is None:
-        names = {f"{base.__module__}.{base.__qualname__}" for base in cls.__mro__}
-        known = _closed[cls] = not names.isdisjoint(_CLOSED) and _copies_on_write(cls)
-    return known
+def _buffer_span(obj: Any) -> tuple[int, int]:
+    """Return where a buffer lies; without numpy nothing can look into it."""
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is None or not len(obj):
+        return 0, 0
+    return _span(numpy.frombuffer(obj, dtype="u1"))
 
 
-def _copies_on_write(cls: type) -> bool:
-    """Tell whether pandas copies on write, which it always does from version 3 on."""
-    if not cls.__module__.startswith("pandas"):
-        return True
+def _copies_on_write() -> bool:
     import pandas as pd
 
     return int(pd.__version__.split(".")[0]) >= 3

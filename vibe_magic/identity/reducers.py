@@ -148,9 +148,27 @@ def _times(value: Any, walk: Walk) -> Any:
     return type(value).__name__, str(value.dtype), getattr(value, "freqstr", None), array
 
 
-@reduces("pandas.core.arrays.arrow.array.ArrowExtensionArray")
+@reduces("pandas.core.arrays.arrow.array.ArrowExtensionArray", "pandas.arrays.ArrowExtensionArray")
 def _arrow_extension(value: Any, walk: Walk) -> Any:
     return type(value).__name__, str(value.dtype), value._pa_array
+
+
+@reduces("pandas.core.arrays.base.ExtensionArray", "pandas.api.extensions.ExtensionArray")
+def _extension(value: Any, walk: Walk) -> Any:
+    state = dict(getattr(value, "__dict__", {}))
+    for noise in ("_cache", "_readonly"):
+        state.pop(noise, None)
+    backing = getattr(value, "_ndarray", None)
+    if backing is not None:
+        state["_ndarray"] = _read_only(backing)
+    return type(value).__name__, value.dtype, state or value.astype(object)
+
+
+def _read_only(array: Any) -> Any:
+    """Return a view of memory whose flags say nothing about the value around it."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 @reduces("pyarrow.lib.ChunkedArray", "pyarrow.lib.Array", tracked=False)

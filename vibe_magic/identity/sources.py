@@ -41,17 +41,18 @@ class Meaning(NamedTuple):
     facts: Facts | None
 
 
-_known: dict[CodeType, Meaning] = {}
+_known: dict[int, tuple[CodeType, Meaning]] = {}
 
 
 def meaning_of(code: CodeType) -> Meaning:
     """Return what a function's code means, from its source if that compiles to this very code."""
-    meaning = _known.get(code)
-    if meaning is None:
+    known = _known.get(id(code))
+    if known is None or known[0] is not code:
         if len(_known) > 20_000:
             _known.clear()
-        meaning = _known[code] = _found(code)
-    return meaning
+        linecache.checkcache(code.co_filename)
+        known = _known[id(code)] = (code, _found(code))
+    return known[1]
 
 
 def _found(code: CodeType) -> Meaning:

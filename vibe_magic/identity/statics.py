@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import ModuleType
 
-from vibe_magic.cell import encode, facts_of_module
+from vibe_magic.cell import Facts, encode, facts_of_module, is_definition
 
 from .keys import combine, file_digest
 from .modules import _is_local_file
@@ -30,6 +30,7 @@ class _Outline:
     encoded: tuple[bytes, ...]
     reads: tuple[frozenset[str], ...]
     modules: tuple[frozenset[tuple[str, str]], ...]
+    facts: tuple[Facts, ...]
 
 
 def local_source(name: str, search_path: Sequence[str] = ()) -> str:
@@ -63,23 +64,40 @@ def module_static(module: str, attribute: str, search_path: Sequence[str] = ()) 
     str
         A digest; empty if the module is not a local one that can be found.
     """
-    found: dict[tuple[str, str], str] = {}
+    found = {key: digest for key, (digest, _) in _closure(module, attribute, search_path).items()}
+    if not found[module, attribute.partition(".")[0]]:
+        return ""
+    return combine("static", repr(sorted(found.items())))
+
+
+def static_facts(module: str, attribute: str, search_path: Sequence[str] = ()) -> Facts:
+    """Return what the source of a module's name does beyond names: environment, files, hazards."""
+    merged = Facts()
+    for _, facts in _closure(module, attribute, search_path).values():
+        for fact in facts:
+            merged = merged.merged(fact)
+    return merged
+
+
+def _closure(
+    module: str, attribute: str, search_path: Sequence[str]
+) -> dict[tuple[str, str], tuple[str, tuple[Facts, ...]]]:
+    """Return digest and facts of everything in local modules that a name needs."""
+    found: dict[tuple[str, str], tuple[str, tuple[Facts, ...]]] = {}
     waiting = [(module, attribute.partition(".")[0])]
     while waiting:
         name, wanted = waiting.pop()
         if (name, wanted) in found:
             continue
         path = local_source(name, search_path)
-        found[name, wanted] = ""
+        found[name, wanted] = ("", ())
         if not path:
             continue
-        digest, needs = _slice(path, _stamp(path), wanted)
-        found[name, wanted] = digest
+        digest, needs, facts = _slice(path, _stamp(path), wanted)
+        found[name, wanted] = (digest, facts)
         waiting += [(_absolute(name, path, m), a.partition(".")[0]) for m, a in needs]
         waiting += _inside(name, wanted, search_path)
-    if not found[module, attribute.partition(".")[0]]:
-        return ""
-    return combine("static", repr(sorted(found.items())))
+    return found
 
 
 def _inside(name: str, wanted: str, search_path: Sequence[str]) -> list[tuple[str, str]]:
@@ -104,11 +122,11 @@ def _stamp(path: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _slice(path: str, stamp: str, wanted: str) -> tuple[str, frozenset[tuple[str, str]]]:
+def _slice(path: str, stamp: str, wanted: str) -> tuple[str, frozenset[tuple[str, str]], tuple[Facts, ...]]:
     """Return the digest of the statements that a name needs, and what they need of other modules."""
     outline = _outline(path, stamp)
     if outline is None:
-        return stamp, frozenset()
+        return stamp, frozenset(), ()
     chosen = set(outline.effects)
     names = set(outline.binds) if wanted in ("", "*") else {wanted}
     for index in outline.effects:
@@ -122,7 +140,7 @@ def _slice(path: str, stamp: str, wanted: str) -> tuple[str, frozenset[tuple[str
             names |= outline.reads[index] - seen
     parts = [outline.encoded[index] for index in sorted(chosen)]
     needs = frozenset(n for index in chosen for n in outline.modules[index])
-    return combine("slice", *parts), needs
+    return combine("slice", *parts), needs, tuple(outline.facts[index] for index in sorted(chosen))
 
 
 @lru_cache(maxsize=256)
@@ -134,11 +152,11 @@ def _outline(path: str, _stamp_of_content: str) -> _Outline | None:
         return None
     binds: dict[str, list[int]] = {}
     effects: list[int] = []
-    facts = [facts_of_module(statement) for statement in tree.body]
+    facts = [facts_of_module(statement, called=True) for statement in tree.body]
     for index, (statement, fact) in enumerate(zip(tree.body, facts, strict=True)):
         for name in fact.writes:
             binds.setdefault(name, []).append(index)
-        if not fact.writes and not _is_text(statement):
+        if not _is_text(statement) and not _only_binds(statement):
             effects.append(index)
     return _Outline(
         {name: tuple(where) for name, where in binds.items()},
@@ -146,7 +164,16 @@ def _outline(path: str, _stamp_of_content: str) -> _Outline | None:
         tuple(encode(statement) for statement in tree.body),
         tuple(fact.reads | fact.deferred for fact in facts),
         tuple(fact.modules for fact in facts),
+        tuple(facts),
     )
+
+
+def _only_binds(statement: ast.stmt) -> bool:
+    """Tell whether running a statement does nothing but bind: then only users of its names need it."""
+    if isinstance(statement, ast.Assign | ast.AnnAssign):
+        calls = (ast.Call, ast.Await, ast.Attribute, ast.Subscript)
+        return not any(isinstance(node, calls) for node in ast.walk(statement))
+    return is_definition(statement)
 
 
 def _is_text(statement: ast.stmt) -> bool:
@@ -189,5 +216,6 @@ def note_loaded(names: Iterable[str]) -> None:
     """Remember the files of modules that have just been loaded."""
     for name in names:
         module = sys.modules.get(name)
-        if isinstance(module, ModuleType):
+        path = getattr(module, "__file__", None)
+        if isinstance(module, ModuleType) and path and _is_local_file(str(path)):
             loaded_static(module, "__init__", ())

@@ -82,6 +82,7 @@ class Walk(pickle.Pickler):
         self.code: list[Any] = []
         self.modules: set[str] = set()
         self.revisits = 0
+        self.frozen: dict[int, str] = {}
 
     def persistent_id(
         self,
@@ -125,10 +126,16 @@ class Walk(pickle.Pickler):
 
     def inner(self, obj: Any) -> str:
         """Digest a part apart, for parts whose order has no meaning."""
+        if type(obj) is frozenset and id(obj) in self.frozen:
+            return self.frozen[id(obj)]
         if self.depth > _DEPTH:
             raise Undigestible("", type(obj).__name__, "it is nested too deeply")
         walk = Walk(thorough=self.limit < 0, depth=self.depth + 1)
+        walk.frozen = self.frozen
         walk.dump(obj)
+        if type(obj) is frozenset:
+            self.frozen[id(obj)] = walk.hexdigest()
+            self.alive.append(obj)
         self.code += walk.code
         self.modules |= walk.modules
         return walk.hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,7 +16,7 @@ from vibe_magic.cell import Cell, analyse, split_header
 from vibe_magic.config import Settings, format_age
 from vibe_magic.errors import CorruptEntry
 from vibe_magic.execute import Blocker, Outcome, Run
-from vibe_magic.identity import file_digest, fingerprint
+from vibe_magic.identity import file_digest, fingerprint, note_loaded
 from vibe_magic.observe import Files, Watch, facets
 from vibe_magic.payload import user_secret
 from vibe_magic.store import Entry, Store
@@ -83,6 +84,7 @@ class Session:
         self.records: list[Record] = []
         self.folder = os.getcwd()
         self.result: object = None
+        self._modules = frozenset(sys.modules)
         facets.begin(self.folder)
         self._settings = settings
         self._notify = notify
@@ -350,6 +352,7 @@ class Session:
         run.start()
 
     def _settle(self, current: _Current, outcome: Outcome) -> Record | None:
+        self._note_modules()
         if current.run.job.reach.facts.seeds:
             self._seeded |= outcome.drawn
         entry = None if outcome.failed else self._saved(current, outcome)
@@ -376,6 +379,12 @@ class Session:
         )
         self._record(record, self._once(record))
         return record
+
+    def _note_modules(self) -> None:
+        """Remember the sources of modules that have just been loaded, before anybody edits them."""
+        if len(sys.modules) != len(self._modules):
+            note_loaded(sorted(sys.modules.keys() - self._modules))
+            self._modules = frozenset(sys.modules)
 
     def _saved(self, current: _Current, outcome: Outcome) -> Entry | None:
         if current.blockers or outcome.blockers or not self.settings.store:

@@ -93,9 +93,7 @@ def test_replay_shows_what_the_run_showed(kernel: Kernel, code: str) -> None:
     assert kernel.reply["status"] == "ok"
 
 
-@pytest.mark.parametrize(
-    "name", ["interleaved", "several formats", "descriptor", "thread", "figure"]
-)
+@pytest.mark.parametrize("name", ["interleaved", "several formats", "descriptor", "thread", "figure"])
 def test_the_case_shows_something(kernel: Kernel, name: str) -> None:
     assert kernel.record(CASES[name])
 

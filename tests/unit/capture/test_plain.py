@@ -38,9 +38,7 @@ def test_streams_and_displays_keep_their_order(shell: InteractiveShell) -> None:
     )
 
 
-def test_what_is_shown_does_not_change(
-    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_shown_does_not_change(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
     code = "from IPython.display import display\nprint('a'); display(1); print('b')\n2"
     shell.run_cell(code)
     plain = capsys.readouterr()
@@ -48,9 +46,7 @@ def test_what_is_shown_does_not_change(
     assert capsys.readouterr().out.replace("Out[1]", "Out[0]") == plain.out
 
 
-def test_replay_prints_the_same(
-    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_replay_prints_the_same(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
     outputs = record(shell, "print('a')\n{'k': 1}")
     plain = capsys.readouterr().out
     replay(outputs, shell, result={"k": 1})
@@ -178,9 +174,7 @@ def test_redirected_output_is_not_recorded(shell: InteractiveShell) -> None:
 
 
 def test_clear_output_is_replayed(shell: InteractiveShell) -> None:
-    outputs = record(
-        shell, "from IPython.display import clear_output\nprint(1)\nclear_output(True)"
-    )
+    outputs = record(shell, "from IPython.display import clear_output\nprint(1)\nclear_output(True)")
     assert outputs[-1] == {"output_type": "clear_output", "wait": True}
 
 
@@ -223,9 +217,9 @@ def test_nothing_is_left_behind(shell: InteractiveShell) -> None:
     shell.run_cell("1")
     before = [set(vars(thing)) for thing in objects]
     record(shell, "print(1)\n2")
-    assert [
-        set(vars(thing)) - old - {"write"} for thing, old in zip(objects, before, strict=True)
-    ] == [set()] * len(objects)
+    assert [set(vars(thing)) - old - {"write"} for thing, old in zip(objects, before, strict=True)] == [
+        set()
+    ] * len(objects)
 
 
 def test_a_stream_that_cannot_be_heard_is_a_gap(

@@ -45,9 +45,7 @@ def test_replaced_streams_and_hooks(monkeypatch: pytest.MonkeyPatch, name: str) 
 def test_signal_handler() -> None:
     old = signal.getsignal(signal.SIGUSR1)
     try:
-        assert after(lambda: signal.signal(signal.SIGUSR1, lambda *_: None)) == (
-            "a signal handler",
-        )
+        assert after(lambda: signal.signal(signal.SIGUSR1, lambda *_: None)) == ("a signal handler",)
     finally:
         signal.signal(signal.SIGUSR1, old)
 
@@ -73,9 +71,7 @@ def test_logging_handler() -> None:
     now = effects()
     assert irreversible(before, now) == ("logging handlers",)
     assert irreversible(before, now, imported=True) == ()
-    assert irreversible(before, now, imported=True, mentions={"addHandler"}) == (
-        "logging handlers",
-    )
+    assert irreversible(before, now, imported=True, mentions={"addHandler"}) == ("logging handlers",)
     logger.removeHandler(handler)
 
 
@@ -108,8 +104,7 @@ def test_open_figure() -> None:
             "a magic",
         ),
         (
-            "f = get_ipython().display_formatter.formatters['text/html']\n"
-            "n = f.for_type(int, lambda i: 'x')",
+            "f = get_ipython().display_formatter.formatters['text/html']\nn = f.for_type(int, lambda i: 'x')",
             "a display formatter",
         ),
     ],

@@ -39,9 +39,7 @@ def test_reading(base: Path, watched: Watched, native: bool) -> None:
 
 
 @BOTH
-def test_an_output_that_is_read_again_is_an_output_only(
-    base: Path, watched: Watched, native: bool
-) -> None:
+def test_an_output_that_is_read_again_is_an_output_only(base: Path, watched: Watched, native: bool) -> None:
     with watched(native=native) as outcome:
         Path("out.txt").write_text("1")
         Path("out.txt").read_text()

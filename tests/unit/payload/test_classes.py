@@ -162,8 +162,7 @@ def test_state_of_an_instance_survives(classes):
 
 def test_classes_made_inside_functions_go_by_value(notebook):
     notebook.run(
-        "def make():\n    class Local:\n        def hi(self): return k\n    return Local()\n"
-        "k = 4\nx = make()"
+        "def make():\n    class Local:\n        def hi(self): return k\n    return Local()\nk = 4\nx = make()"
     )
     back = notebook.back("x")["x"]
     assert back.hi() == 4
@@ -195,9 +194,7 @@ def test_a_class_that_is_gone_is_a_miss_that_says_so(classes, change):
 
 
 def test_classes_of_modules_go_by_reference(notebook):
-    notebook.run(
-        "import collections.abc\nc = [collections.abc.Mapping, dict, type(None), type(...)]"
-    )
+    notebook.run("import collections.abc\nc = [collections.abc.Mapping, dict, type(None), type(...)]")
     assert notebook.back("c")["c"] == notebook.namespace["c"]
 
 

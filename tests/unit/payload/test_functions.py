@@ -62,9 +62,7 @@ def test_recursion_through_a_closure_and_through_the_namespace(notebook):
 
 
 def test_an_empty_closure_variable_stays_empty(notebook):
-    notebook.run(
-        "def make():\n    def g(): return late\n    if 0: late = 1\n    return g\ng = make()"
-    )
+    notebook.run("def make():\n    def g(): return late\n    if 0: late = 1\n    return g\ng = make()")
     with pytest.raises(NameError):
         notebook.back("g")["g"]()
 

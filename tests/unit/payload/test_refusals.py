@@ -100,9 +100,7 @@ def test_what_does_not_come_back_is_refused_when_it_is_stored(notebook, made, re
 def test_what_refers_to_itself_by_name_is_refused(notebook, monkeypatch):
     """It would be missing in the next session, or worse, something else of that name."""
     notebook.run("class Named:\n    def __reduce__(self): return 'SINGLE'\nSINGLE = Named()")
-    monkeypatch.setattr(
-        sys.modules["__main__"], "SINGLE", notebook.namespace["SINGLE"], raising=False
-    )
+    monkeypatch.setattr(sys.modules["__main__"], "SINGLE", notebook.namespace["SINGLE"], raising=False)
     with pytest.raises(Unpicklable, match="needs 'SINGLE'"):
         notebook.pack("SINGLE")
     notebook.namespace["other"] = [notebook.namespace["SINGLE"]]

@@ -54,9 +54,7 @@ def test_results_load_later(memory):
 
 
 def test_expiry_through_joblib(memory):
-    f, calls = cached(
-        memory, lambda n: n, cache_validation_callback=joblib.expires_after(seconds=3600)
-    )
+    f, calls = cached(memory, lambda n: n, cache_validation_callback=joblib.expires_after(seconds=3600))
     assert f(1) == f(1) == 1
     assert len(calls) == 1
     for path in memory.store_backend.get_items():

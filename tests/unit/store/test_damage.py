@@ -55,9 +55,7 @@ FILES = ["meta.json", "g0.bin", "g1.bin", "outputs.json"]
 
 
 @pytest.mark.parametrize("file", FILES)
-@pytest.mark.parametrize(
-    "how", ["emptied", "truncated", "last byte gone", "longer", "garbage", "unsigned"]
-)
+@pytest.mark.parametrize("how", ["emptied", "truncated", "last byte gone", "longer", "garbage", "unsigned"])
 def test_a_damaged_file_is_a_miss_with_one_warning_and_repaired(saved, file, how):
     desk, entry = saved
     path = entry.path / file

@@ -22,9 +22,7 @@ OUTPUTS = (
 
 
 def test_an_entry_is_found_and_loaded(desk):
-    saved = desk.save(
-        outputs=OUTPUTS, trace={"inputs": {"raw": "ab"}}, ttl_s=60.0, notebook="n.ipynb"
-    )
+    saved = desk.save(outputs=OUTPUTS, trace={"inputs": {"raw": "ab"}}, ttl_s=60.0, notebook="n.ipynb")
     (found,) = desk.open().find("a", KEY)
     assert dataclasses.asdict(found) == dataclasses.asdict(saved)
     assert desk.load(found) == {"x": [1], "y": "text"}

@@ -81,9 +81,7 @@ sys.stdin.readline()
 def test_an_entry_in_use_elsewhere_stays_until_that_process_ends(desk):
     entry = desk.save(values=numbers())
     command = [sys.executable, "-c", USER, str(desk.root)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as user:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as user:
         assert user.stdout.readline() == "loaded\n"
         assert desk.store.prune(0) == 0
         desk.store.remove([entry])

@@ -11,10 +11,20 @@ from .reader import Reader
 __all__ = ["Reader", "facts_of", "facts_of_module"]
 
 
-def facts_of_module(*statements: ast.stmt) -> Facts:
-    """Return the facts of statements at the top level of a cell or a module."""
+def facts_of_module(*statements: ast.stmt, called: bool = False) -> Facts:
+    """Return the facts of statements at the top level of a cell or a module.
+
+    Parameters
+    ----------
+    *statements : ast.stmt
+        In order.
+    called : bool
+        Take every function made there as called.
+    """
     reader = Reader()
     reader.block(statements)
+    if called:
+        reader.call_everything()
     return reader.facts()
 
 

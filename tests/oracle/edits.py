@@ -1,0 +1,80 @@
+"""Random edits of a notebook and of the files beside it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+from .grammar import DATA, MODULE, Notebook, changed, module_text
+
+__all__ = ["edited"]
+
+
+def edited(chance: random.Random, book: Notebook, earlier: list[Notebook]) -> Notebook:
+    """Return the notebook after one random edit."""
+    return chance.choice(_EDITS)(chance, book, earlier)
+
+
+def _constant(chance: random.Random, book: Notebook, _: list[Notebook]) -> Notebook:
+    place = chance.randrange(1, len(book.drafts))
+    drafts = list(book.drafts)
+    drafts[place] = changed(chance, drafts[place])
+    return replace(book, drafts=tuple(drafts))
+
+
+def _comment(chance: random.Random, book: Notebook, _: list[Notebook]) -> Notebook:
+    place = chance.randrange(1, len(book.drafts))
+    drafts = list(book.drafts)
+    drafts[place] = replace(drafts[place], comment=chance.choice(("", "# a comment\n", "\n\n")))
+    return replace(book, drafts=tuple(drafts))
+
+
+def _delete(chance: random.Random, book: Notebook, _: list[Notebook]) -> Notebook:
+    place = chance.randrange(1, len(book.drafts))
+    return replace(book, drafts=book.drafts[:place] + book.drafts[place + 1 :] or book.drafts)
+
+
+def _swap(chance: random.Random, book: Notebook, _: list[Notebook]) -> Notebook:
+    drafts = list(book.drafts)
+    one, two = chance.randrange(1, len(drafts)), chance.randrange(1, len(drafts))
+    drafts[one], drafts[two] = drafts[two], drafts[one]
+    return replace(book, drafts=tuple(drafts))
+
+
+def _mark(chance: random.Random, book: Notebook, _: list[Notebook]) -> Notebook:
+    place = chance.randrange(1, len(book.drafts))
+    drafts = list(book.drafts)
+    drafts[place] = replace(drafts[place], header="" if drafts[place].header else "%%asset")
+    return replace(book, drafts=tuple(drafts))
+
+
+def _data(chance: random.Random, book: Notebook, _: list[Notebook]) -> Notebook:
+    return replace(book, files={**book.files, DATA: chance.choice(("one", "two", "three"))})
+
+
+def _module(chance: random.Random, book: Notebook, _: list[Notebook]) -> Notebook:
+    return replace(book, files={**book.files, MODULE: module_text(chance)})
+
+
+def _back(chance: random.Random, book: Notebook, earlier: list[Notebook]) -> Notebook:
+    return chance.choice(earlier) if earlier else book
+
+
+def _nothing(_chance: random.Random, book: Notebook, _: list[Notebook]) -> Notebook:
+    return book
+
+
+_EDITS: tuple[Callable[[random.Random, Notebook, list[Notebook]], Notebook], ...] = (
+    _constant,
+    _constant,
+    _constant,
+    _comment,
+    _delete,
+    _swap,
+    _mark,
+    _data,
+    _module,
+    _back,
+    _nothing,
+)
