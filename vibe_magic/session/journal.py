@@ -25,7 +25,7 @@ class Ran:
     trace : Trace
         What it depended on and produced; of a failed run, what is known.
     producers : dict of str to str
-        The cells that had bound its inputs.
+        The cells that had bound its inputs; names only, since process state is everybody's.
     failed : bool
         Whether it raised.
     entry : str
@@ -63,7 +63,9 @@ class Journal:
         """Add a run: from now on the cell is the writer of all that it changed."""
         self.count += 1
         before = self.runs.get(label)
-        producers = {ref: self.writers[ref] for ref in trace.inputs if ref in self.writers}
+        producers = {
+            ref: self.writers[ref] for ref in trace.inputs if ref.isidentifier() and ref in self.writers
+        }
         last_direct = self.count if direct or before is None else before.direct
         self.runs[label] = Ran(self.count, last_direct, at_s, trace, producers, failed, entry)
         written = trace.outputs.keys() | set(trace.deleted) if changed is None else changed

@@ -16,7 +16,7 @@ from vibe_magic.cell import Cell, analyse, split_header
 from vibe_magic.config import Settings, format_age
 from vibe_magic.errors import CorruptEntry
 from vibe_magic.execute import Blocker, Outcome, Run
-from vibe_magic.identity import file_digest, fingerprint, note_loaded
+from vibe_magic.identity import file_digest, fingerprint
 from vibe_magic.observe import Files, Watch, facets
 from vibe_magic.payload import user_secret
 from vibe_magic.store import Entry, Store
@@ -30,7 +30,7 @@ from .live import Live, Surroundings
 from .records import Record
 from .restore import aliased, restore
 from .spec import Spec, parse_header
-from .work import draft_of, first_line, is_control, is_forced, job_of
+from .work import draft_of, first_line, is_control, is_forced, job_of, note_new_modules
 
 __all__ = ["Session"]
 
@@ -174,8 +174,15 @@ class Session:
         upstream.refresh(self, asset)
         return self.serve(asset)
 
-    def leave(self, failed: bool) -> Record | None:
-        """Meet the end of the cell that `enter` let run; store its result if that can come back.
+    def leave(self, failed: bool, results: tuple[object, ...] = ()) -> Record | None:
+        """Meet the end of a body that `enter` or `serve` let run; store its result if that can come back.
+
+        Parameters
+        ----------
+        failed : bool
+            Whether it raised.
+        results : tuple of object, optional
+            What it displayed as results without ``Out``, outside its own cell.
 
         Returns
         -------
@@ -186,7 +193,7 @@ class Session:
         if current is None:
             return None
         with self._locks.pop_all():
-            return self._settle(current, current.run.finish(failed))
+            return self._settle(current, current.run.finish(failed, results))
 
     def drop(self) -> None:
         """Forget a cell that was entered but never left."""
@@ -251,7 +258,7 @@ class Session:
             return False
         verdict = self.decide(asset, live, force)
         if verdict.entry is None:
-            verdict = self._locked(asset, live, verdict, force)
+            verdict = self._locked(asset, live, verdict)
         causes = verdict.causes
         if verdict.entry is not None:
             causes = self._restored(asset, verdict.entry, started_s, direct)
@@ -259,14 +266,6 @@ class Session:
                 return True
         self._begin(asset, live, causes, (), direct)
         return False
-
-    def finish(self, failed: bool, results: tuple[object, ...]) -> Record | None:
-        """End a run that was begun by `serve` outside its own cell."""
-        current, self._current = self._current, None
-        if current is None:
-            return None
-        with self._locks.pop_all():
-            return self._settle(current, current.run.finish(failed, results))
 
     def forget_digests(self) -> None:
         """Drop what was known of values, since they may have changed."""
@@ -281,7 +280,7 @@ class Session:
             return (Blocker("", "always run (--ttl 0)"),)
         return live.blockers()
 
-    def _locked(self, asset: Asset, live: Live, verdict: Verdict, force: bool) -> Verdict:
+    def _locked(self, asset: Asset, live: Live, verdict: Verdict) -> Verdict:
         """Become the one process that computes this key; another one may be done with it by then."""
         self._locks.enter_context(
             self.store.lock(
@@ -291,13 +290,13 @@ class Session:
                 lambda who: self.tell(asset.name, f"waits for {who}, which computes it"),
             )
         )
-        if force or asset.spec.force:
+        if any(cause.kind == "forced" for cause in verdict.causes):
             return verdict
-        ttl_s = self.ttl_s(asset.spec)
-        found = judge(self.store.find(asset.name, live.key), live, ttl_s, self.clock())
-        again = found if found.entry is not None else verdict
-        if again.entry is not None:
-            self._locks.close()
+        entries = self.store.find(asset.name, live.key)
+        again = judge(entries, live, self.ttl_s(asset.spec), self.clock())
+        if again.entry is None:
+            return verdict
+        self._locks.close()
         return again
 
     def _restored(self, asset: Asset, entry: Entry, started_s: float, direct: bool) -> tuple[Cause, ...]:
@@ -352,7 +351,7 @@ class Session:
         run.start()
 
     def _settle(self, current: _Current, outcome: Outcome) -> Record | None:
-        self._note_modules()
+        self._modules = note_new_modules(self._modules)
         if current.run.job.reach.facts.seeds:
             self._seeded |= outcome.drawn
         entry = None if outcome.failed else self._saved(current, outcome)
@@ -379,12 +378,6 @@ class Session:
         )
         self._record(record, self._once(record))
         return record
-
-    def _note_modules(self) -> None:
-        """Remember the sources of modules that have just been loaded, before anybody edits them."""
-        if len(sys.modules) != len(self._modules):
-            note_loaded(sorted(sys.modules.keys() - self._modules))
-            self._modules = frozenset(sys.modules)
 
     def _saved(self, current: _Current, outcome: Outcome) -> Entry | None:
         if current.blockers or outcome.blockers or not self.settings.store:

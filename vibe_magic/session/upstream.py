@@ -35,7 +35,7 @@ def rerun(session: Session, asset: Asset, *, force: bool = False) -> Record | No
     if session.serve(asset, force=force, direct=False):
         return session.records[-1]
     failed, results = run_body(asset.cell, session.namespace, session.shell)
-    return session.finish(failed, results)
+    return session.leave(failed, results)
 
 
 def _needed(session: Session, asset: Asset) -> list[str]:

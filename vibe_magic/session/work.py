@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 from vibe_magic.cell import Cell
 from vibe_magic.execute import Job, Outcome, summaries
-from vibe_magic.identity import combine, text_digest
+from vibe_magic.identity import combine, note_loaded, text_digest
 from vibe_magic.store import Draft, Entry
 from vibe_magic.trace import Trace
 
 from .asset import Asset
 from .live import PYTHON, Live, env_digest
 
-__all__ = ["draft_of", "first_line", "is_control", "is_forced", "job_of", "present_trace"]
+__all__ = ["draft_of", "first_line", "is_control", "is_forced", "job_of", "note_new_modules", "present_trace"]
 
 
 def job_of(asset: Asset, live: Live, seeded: frozenset[str], *, stored: bool) -> Job:
@@ -92,6 +93,14 @@ def first_line(asset: Asset) -> str:
 def is_control(cell: Cell) -> bool:
     """Tell whether a cell only acts on assets, so that it is no part of the notebook's work."""
     return "run_line_magic('asset'" in cell.python or "vibe_magic" in cell.facts.mentions
+
+
+def note_new_modules(known: frozenset[str]) -> frozenset[str]:
+    """Remember the sources of modules that have just been loaded, before anybody edits them."""
+    if len(sys.modules) == len(known):
+        return known
+    note_loaded(sorted(sys.modules.keys() - known))
+    return frozenset(sys.modules)
 
 
 def _observed(trace: Trace) -> list[tuple[str, str]]:

@@ -1,0 +1,164 @@
+"""The command line on real notebooks with real kernels."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+HELPERS = "def double(x):\n    return 2 * x\n\n\ndef unused():\n    return 0\n"
+CELLS = (
+    "import pandas as pd",
+    "%%asset raw\nraw = pd.read_csv('data.csv')\nraw",
+    "%%asset total\nfrom helpers import double\ntotal = double(int(raw.a.sum()))\nprint('total', total)",
+    "print('plain', total)",
+)
+
+
+class Project:
+    """A folder with a notebook, and the command run in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "helpers.py").write_text(HELPERS)
+        (folder / "data.csv").write_text("a\n1\n2\n")
+        self.write(*CELLS)
+
+    def write(self, *cells: str, name: str = "n.ipynb", **metadata: Any) -> None:
+        made = [nbformat.v4.new_code_cell(text, id=f"cell-{i}") for i, text in enumerate(cells)]
+        book = nbformat.v4.new_notebook(cells=made, metadata=metadata)
+        (self.folder / name).write_text(nbformat.writes(book))
+
+    def call(self, *words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "vibe_magic", *words]
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=120)
+
+    def run(self, *words: str) -> dict[str, Any]:
+        done = self.call("run", "n.ipynb", "--json", "r.json", *words)
+        report: dict[str, Any] = json.loads((self.folder / "r.json").read_text())
+        report["code"] = done.returncode
+        return report
+
+    def actions(self, *words: str) -> dict[str, str]:
+        return {row["name"]: row["action"] for row in self.run(*words)["assets"]}
+
+    def outputs(self, name: str) -> list[Any]:
+        book = nbformat.read(self.folder / name, as_version=4)
+        return [cell.outputs for cell in book.cells]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+def test_a_second_run_restores_everything(project: Project) -> None:
+    first = project.run("-o", "one.ipynb")
+    assert (first["code"], first["status"], first["kernel_started"]) == (0, "ok", True)
+    assert [row["causes"] for row in first["assets"]] == [["never_run"], ["never_run"]]
+    assert project.actions("-o", "two.ipynb") == {"raw": "restored", "total": "restored"}
+    assert project.outputs("one.ipynb") == project.outputs("two.ipynb")
+    assert project.outputs("two.ipynb")[3][0].text == "plain 6\n"
+    assert (project.folder / "one.ipynb").read_text() == (project.folder / "two.ipynb").read_text()
+
+
+def test_an_edited_helper_runs_its_users_only(project: Project) -> None:
+    project.run()
+    (project.folder / "helpers.py").write_text(HELPERS.replace("2 * x", "3 * x"))
+    why = project.call("why", "n.ipynb", "total").stdout
+    assert "-    return 2 * x" in why
+    assert "+    return 3 * x" in why
+    assert project.actions() == {"raw": "restored", "total": "ran"}
+    (project.folder / "helpers.py").write_text(
+        HELPERS.replace("2 * x", "3 * x").replace("return 0", "return 1")
+    )
+    assert project.actions() == {"raw": "restored", "total": "restored"}
+
+
+def test_status_needs_no_kernel(project: Project) -> None:
+    def states() -> dict[str, tuple[str, tuple[str, ...]]]:
+        data = json.loads(project.call("status", "n.ipynb", "--json", "-").stdout)
+        return {row["name"]: (row["state"], tuple(row["causes"])) for row in data["assets"]}
+
+    assert states() == {"raw": ("missing", ("never_run",)), "total": ("missing", ("never_run",))}
+    project.run()
+    assert states() == {"raw": ("fresh", ()), "total": ("fresh", ())}
+    (project.folder / "data.csv").write_text("a\n5\n")
+    assert states() == {"raw": ("stale", ("file",)), "total": ("stale", ("upstream",))}
+    assert "raw" in project.call("graph", "n.ipynb").stdout
+
+
+def test_force_runs_what_is_named(project: Project) -> None:
+    project.run()
+    assert project.actions("--force", "total") == {"raw": "restored", "total": "ran"}
+
+
+def test_a_failing_cell_keeps_what_came_before(project: Project) -> None:
+    project.write(CELLS[0], CELLS[1], "1 / 0", "%%asset late\nlate = 1")
+    report = project.run("-o", "out.ipynb")
+    assert (report["code"], report["status"]) == (1, "failed")
+    assert "ZeroDivisionError" in report["error"]
+    assert {row["name"]: row["action"] for row in report["assets"]} == {"raw": "ran", "late": "skipped"}
+    assert project.outputs("out.ipynb")[1]
+
+
+def test_a_dead_kernel_has_its_own_code(project: Project) -> None:
+    project.write("%%asset a\na = 1", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
+    assert project.call("run", "n.ipynb").returncode == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("missing.ipynb", None, "does not exist"),
+        ("text.ipynb", "hello", "not JSON"),
+        ("list.ipynb", "[]", "not a notebook"),
+        ("old.ipynb", '{"worksheets": []}', "format 4"),
+        ("r.ipynb", '{"cells": [], "metadata": {"language_info": {"name": "R"}}}', "for r"),
+    ],
+)
+def test_bad_input_is_one_clear_line(project: Project, name: str, text: str | None, says: str) -> None:
+    if text is not None:
+        (project.folder / name).write_text(text)
+    for command in ("run", "status", "graph"):
+        done = project.call(command, name)
+        assert done.returncode == 2
+        assert len(done.stderr.strip().splitlines()) == 1
+        assert says in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["nope"], ["run"], ["run", "n.ipynb", "--timeout", "x"], ["why", "n.ipynb", "nothing"],
+              ["run", "n.ipynb", "-o", "x", "--inplace"], ["cache", "show", "nothing"]]
+)  # fmt: skip
+def test_bad_usage_is_one_clear_line(project: Project, words: list[str]) -> None:
+    done = project.call(*words)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_the_cache_can_be_looked_at_and_tidied(project: Project) -> None:
+    project.run("--inplace")
+    assert project.outputs("n.ipynb")[1]
+    assert "total" in project.call("cache", "list").stdout
+    shown = project.call("cache", "show", "total").stdout
+    assert "helpers:double" in shown
+    assert "total = double" in shown
+    assert project.call("cache", "verify").returncode == 0
+    assert "results of" in project.call("cache", "stats").stdout
+    assert "freed" in project.call("cache", "prune", "1GB").stdout
+    assert "removed 1 stored result" in project.call("cache", "clear", "total").stdout
+    assert project.actions() == {"raw": "restored", "total": "ran"}
+
+
+def test_a_copied_cache_and_a_renamed_notebook_still_hit(project: Project, tmp_path: Path) -> None:
+    project.run()
+    (project.folder / "n.ipynb").rename(project.folder / "m.ipynb")
+    (project.folder / ".vibe_magic").rename(project.folder / "elsewhere")
+    project.write(CELLS[0], "pass", CELLS[1], "1 + 1", CELLS[2])
+    assert project.actions("--cache-dir", "elsewhere") == {"raw": "restored", "total": "restored"}
