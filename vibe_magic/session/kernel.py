@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -283,12 +283,7 @@ class Session:
     def _locked(self, asset: Asset, live: Live, verdict: Verdict) -> Verdict:
         """Become the one process that computes this key; another one may be done with it by then."""
         self._locks.enter_context(
-            self.store.lock(
-                asset.name,
-                live.key,
-                PATIENCE_S,
-                lambda who: self.tell(asset.name, f"waits for {who}, which computes it"),
-            )
+            self.store.lock(asset.name, live.key, PATIENCE_S, partial(self._wait, asset.name))
         )
         if any(cause.kind == "forced" for cause in verdict.causes):
             return verdict
@@ -298,6 +293,9 @@ class Session:
             return verdict
         self._locks.close()
         return again
+
+    def _wait(self, name: str, who: str) -> None:
+        self.tell(name, f"waits for {who}, which computes it")
 
     def _restored(self, asset: Asset, entry: Entry, started_s: float, direct: bool) -> tuple[Cause, ...]:
         """Bring an entry back; return why that could not be done, or nothing."""
