@@ -1,71 +1,35 @@
-"""Steps of the digits example that live in a module of their own, as they do in real projects.
-
-Edit any of them and run the notebook again: the cells that use it run, the others are restored.
-"""
+"""Steps of the digits notebook that are worth a name and a test of their own."""
 
 from __future__ import annotations
 
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.metrics import accuracy_score
-from sklearn.model_selection import cross_val_score
-from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
+from numpy.typing import NDArray
 
-SEED = 7
-FOLDS = 5
+Array = NDArray[np.float64]
+
+SHIFTS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
 
-def shift(images, down, right):
-    """Move images by whole pixels; what leaves on one side does not come back on the other."""
-    moved = np.zeros_like(images)
-    height, width = images.shape[1:]
-    to = span(height, down), span(width, right)
-    source = span(height, -down), span(width, -right)
-    moved[:, *to] = images[:, *source]
-    return moved
+def shifted(images: Array, rows: int, columns: int) -> Array:
+    """Move 8 x 8 images by whole pixels; what leaves on one side comes in on the other."""
+    return np.roll(images.reshape(-1, 8, 8), (rows, columns), axis=(1, 2)).reshape(len(images), 64)
 
 
-def span(length, offset):
-    """The part of an axis that is still inside after moving by an offset."""
-    return slice(max(offset, 0), length + min(offset, 0))
+def augmented(images: Array, labels: Array) -> tuple[Array, Array]:
+    """Add each image moved by one pixel in each direction."""
+    more = [shifted(images, *shift) for shift in SHIFTS]
+    return np.vstack([images, *more]), np.tile(labels, 1 + len(more))
 
 
-def augment(images, labels):
-    """Add a copy of every image moved by one pixel up, down, left and right."""
-    moves = [(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)]
-    return np.concatenate([shift(images, *move) for move in moves]), np.tile(labels, len(moves))
+def scaled(images: Array) -> Array:
+    """Bring pixels from 0..16 to 0..1."""
+    return images / 16.0
 
 
-def flatten(images):
-    """Turn images into rows of pixels."""
-    return images.reshape(len(images), -1)
-
-
-def forest(trees=300):
-    """A random forest."""
-    return RandomForestClassifier(n_estimators=trees, random_state=SEED)
-
-
-def support_vectors(c=4.0):
-    """A support vector machine with a Gaussian kernel on standardised pixels."""
-    return make_pipeline(StandardScaler(), SVC(C=c, gamma="scale"))
-
-
-def network(width=128):
-    """A small neural network."""
-    return make_pipeline(
-        StandardScaler(), MLPClassifier((width, width), max_iter=60, tol=1e-3, random_state=SEED)
+def confusion_pairs(truth: Array, guess: Array, top: int = 5) -> list[tuple[int, int, int]]:
+    """Return the pairs of digits that are taken for each other most often, with counts."""
+    pairs, counts = np.unique(
+        np.column_stack([truth, guess])[truth != guess].astype(int), axis=0, return_counts=True
     )
-
-
-def cross_validate(model, images, labels):
-    """Return the accuracy in each fold."""
-    return cross_val_score(model, flatten(images), labels, cv=FOLDS)
-
-
-def score(model, images, labels):
-    """Return the share of images that a fitted model names correctly."""
-    return accuracy_score(labels, model.predict(flatten(images)))
+    order = np.argsort(-counts, kind="stable")[:top]
+    return [(int(pairs[i][0]), int(pairs[i][1]), int(counts[i])) for i in order]
