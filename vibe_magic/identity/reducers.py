@@ -72,6 +72,8 @@ def _array(value: Any, walk: Walk) -> Any:
     head = ("ndarray", value.dtype.str, _fields(value.dtype), value.shape, order, flags.writeable)
     if value.dtype.hasobject:
         return (*head, value.ravel(order).tolist())
+    if value.dtype.names:  # field by field: what lies between fields is not content
+        return (*head, [np.ascontiguousarray(value[name]) for name in value.dtype.names])
     if value.size:
         flat = value.ravel(order)
         walk.buffer(flat.view(np.uint8) if flat.dtype.itemsize else b"")

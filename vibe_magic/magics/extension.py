@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from vibe_magic.config import Settings, resolve
+from vibe_magic.config import ENV_PREFIX, Settings, resolve
 from vibe_magic.session import Session, activate, deactivate
 
 from .commands import AssetMagics
@@ -50,13 +51,12 @@ def _settings(traits: VibeMagic) -> Callable[[], Settings]:
     """Return a function that resolves the settings anew only when they have changed."""
     start = Path.cwd()
     known: list[tuple[Any, Settings]] = []
+    names = [f"{ENV_PREFIX}{field.name.upper()}" for field in fields(Settings)]
 
     def settings() -> Settings:
-        given = dict(traits.given())
-        environ = {k: v for k, v in os.environ.items() if k.startswith("VIBE_MAGIC_")}
-        state = (given, environ)
+        state = (traits.values(), tuple(map(os.environ.get, names)))
         if not known or known[0][0] != state:
-            known[:] = [(state, resolve(start, environ, None, given))]
+            known[:] = [(state, resolve(start, os.environ, None, traits.given()))]
         return known[0][1]
 
     return settings

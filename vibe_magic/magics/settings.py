@@ -35,6 +35,10 @@ class VibeMagic(Configurable):
     quiet = Bool(False, help="Show no status lines.").tag(config=True)
     store = Bool(True, help="Store results; False runs everything and keeps nothing.").tag(config=True)
 
+    def values(self) -> Mapping[str, Any]:
+        """Return all traits as they are, cheaply, to tell whether anything changed."""
+        return dict(self._trait_values)
+
     def given(self) -> Mapping[str, Any]:
         """Return the settings that a profile or ``%config`` has set."""
         changed = self._trait_values
