@@ -1,0 +1,117 @@
+"""In JupyterLab: run all, restart the kernel, run all, and everything is back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page
+
+RUN_ALL = "() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }"
+RESTART = "() => { window.jupyterapp.commands.execute('kernelmenu:restart') }"
+READY = """() => {
+    const session = window.jupyterapp?.shell.currentWidget?.sessionContext?.session;
+    return session?.kernel?.status === 'idle' && session.kernel.connectionStatus === 'connected'
+}"""
+CELLS = "() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells"
+FINISHED = f"""() => {{
+    const cells = ({CELLS})().filter(cell => cell.cell_type === 'code');
+    return cells.every(cell => cell.execution_count !== null) && ({READY})()
+}}"""
+CLEARED = f"""() => ({CELLS})().every(
+    cell => cell.cell_type !== 'code' || cell.execution_count === null)"""
+CLEAR = "() => { window.jupyterapp.commands.execute('editmenu:clear-all') }"
+
+
+def open_notebook(page: Page, lab: str, name: str) -> None:
+    page.goto(f"{lab}/lab/tree/{name}")
+    page.wait_for_function(READY)
+
+
+def run_all(page: Page) -> list[dict[str, Any]]:
+    page.evaluate(RUN_ALL)
+    page.wait_for_function(FINISHED, timeout=180_000)
+    return [cell for cell in page.evaluate(CELLS) if cell["cell_type"] == "code"]
+
+
+def restart(page: Page) -> None:
+    """Restart the kernel as a person does, and empty the page of all outputs."""
+    page.evaluate(RESTART)
+    page.click(".jp-Dialog button:has-text('Restart')")
+    page.wait_for_selector(".jp-Dialog", state="detached")
+    page.wait_for_function(READY)
+    page.evaluate(CLEAR)
+    page.wait_for_function(CLEARED)
+
+
+def is_status_line(output: dict[str, Any]) -> bool:
+    return bool(output.get("metadata", {}).get("vibe_magic"))
+
+
+def source(cell: dict[str, Any]) -> str:
+    return "".join(cell["source"])
+
+
+def shown(cells: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return what each cell shows, without status lines and without what tells the time."""
+    return [
+        (source(cell), [output for output in cell["outputs"] if not is_status_line(output)])
+        for cell in cells
+        if not source(cell).startswith("%asset")
+    ]
+
+
+def status_lines(cells: list[dict[str, Any]]) -> list[str]:
+    return [
+        "".join(output["data"]["text/plain"])
+        for cell in cells
+        if source(cell).startswith("%%asset")
+        for output in cell["outputs"]
+        if is_status_line(output)
+    ]
+
+
+def screenshot(page: Page, path: Path) -> None:
+    page.locator(".jp-Notebook img").first.scroll_into_view_if_needed()
+    page.screenshot(path=path)
+
+
+def test_everything_is_back_after_a_restart(page: Page, lab: str, project: Path, screenshots: Path) -> None:
+    open_notebook(page, lab, "births.ipynb")
+    first = run_all(page)
+    figures = page.locator(".jp-Notebook img").count()
+    screenshot(page, screenshots / "births-1-ran.png")
+
+    restart(page)
+    assert page.locator(".jp-Notebook img").count() == 0
+    second = run_all(page)
+    page.wait_for_function(f"() => document.querySelectorAll('.jp-Notebook img').length == {figures}")
+    screenshot(page, screenshots / "births-2-restored.png")
+
+    assets = [cell for cell in first if source(cell).startswith("%%asset")]
+    assert len(assets) >= 8
+    assert figures >= 4
+    assert len(status_lines(first)) == len(status_lines(second)) == len(assets)
+    assert all(" ran in " in line for line in status_lines(first))
+    assert all(" restored in " in line for line in status_lines(second))
+    assert shown(first) == shown(second)
+    assert (project / ".vibe_magic").is_dir()
+
+
+def test_a_changed_constant_runs_only_what_uses_it(page: Page, lab: str, project: Path) -> None:
+    open_notebook(page, lab, "births.ipynb")
+    run_all(page)
+    page.evaluate(
+        """() => {
+            const cells = window.jupyterapp.shell.currentWidget.content.model.cells;
+            for (const cell of cells) {
+                const text = cell.sharedModel.getSource();
+                if (text.startsWith('WAVES = 6'))
+                    cell.sharedModel.setSource(text.replace('WAVES = 6', 'WAVES = 5'));
+            }
+        }"""
+    )
+    restart(page)
+    lines = status_lines(run_all(page))
+    ran = {line.split()[0] for line in lines if " ran in " in line}
+    assert ran == {"fit", "peaks", "residuals"}
