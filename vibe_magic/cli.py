@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_CODES = {"ok": 0, "failed": 1, "timeout": 1, "died": 4}
+_CODES = {"ok": 0, "failed": 1, "timeout": 1, "died": 4, "interrupted": 130}
 
 
 def main() -> None:

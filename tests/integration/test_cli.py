@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -108,8 +110,33 @@ def test_a_failing_cell_keeps_what_came_before(project: Project) -> None:
 
 
 def test_a_dead_kernel_has_its_own_code(project: Project) -> None:
-    project.write("%%asset a\na = 1", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
-    assert project.call("run", "n.ipynb").returncode == 4
+    kill = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
+    project.write("%%asset a\na = 1", kill, "%%asset late\nlate = 1")
+    report = project.run("-o", "out.ipynb")
+    assert (report["code"], report["status"]) == (4, "died")
+    assert {row["name"]: row["action"] for row in report["assets"]} == {"a": "ran", "late": "skipped"}
+    assert project.outputs("out.ipynb")[2] == []
+
+
+def test_an_interrupt_stops_the_cell_and_keeps_what_came_before(project: Project) -> None:
+    wait = "from pathlib import Path\nimport time\nPath('started').touch()\ntime.sleep(60)"
+    project.write(CELLS[0], CELLS[1], f"%%asset slow\n{wait}", "%%asset late\nlate = 1")
+    command = [sys.executable, "-m", "vibe_magic", "run", "n.ipynb", "-o", "out.ipynb"]
+    command += ["--json", "r.json"]
+    with subprocess.Popen(command, cwd=project.folder, stderr=subprocess.PIPE) as process:
+        while process.poll() is None and not (project.folder / "started").exists():
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    report = json.loads((project.folder / "r.json").read_text())
+    assert report["status"] == "interrupted"
+    actions = {row["name"]: row["action"] for row in report["assets"]}
+    assert (actions["raw"], actions["late"]) == ("ran", "skipped")
+    assert project.outputs("out.ipynb")[1]
+    assert "KeyboardInterrupt" in str(project.outputs("out.ipynb")[2])
+    project.write(*CELLS)
+    assert project.actions()["raw"] == "restored"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import ast
 import asyncio
 import json
 import os
+import signal
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
@@ -24,7 +25,7 @@ from .reading import Notebook
 __all__ = ["RunReport", "run_notebook"]
 
 _LOAD = "__import__('vibe_magic').load_ipython_extension(get_ipython())"
-_REPORT = "__import__('vibe_magic.session').session.report_json()"
+_REPORT = "__import__('vibe_magic.session').session.report_json({since})"
 
 _QUIET = ["--log-level=CRITICAL"]
 
@@ -40,7 +41,7 @@ class RunReport:
     notebook : str
         Its path.
     status : str
-        ``ok``, ``failed``, ``timeout`` or ``died``.
+        ``ok``, ``failed``, ``timeout``, ``interrupted`` or ``died``.
     wall_s : float
         Time it took.
     kernel_started : bool
@@ -154,6 +155,7 @@ class _Client(NotebookClient):
         self.records: list[Mapping[str, Any]] = []
         self._progress = progress
         self._cell_id = ""
+        self._interrupts = 0
 
     async def run_all(self, environ: Mapping[str, str]) -> tuple[str, str]:
         """Run the notebook; return the status and a traceback."""
@@ -162,12 +164,14 @@ class _Client(NotebookClient):
             async with self.async_setup_kernel(env=dict(environ)):
                 return await self._run_cells()
         except DeadKernelError:
-            return "died", "the kernel died"
+            killed = self._interrupts > 1
+            return ("interrupted", "interrupted") if killed else ("died", "the kernel died")
         except _no_such_kernel() as error:
             raise NotebookError(f"needs a kernel that is not installed ({error})", "run") from None
 
     async def _run_cells(self) -> tuple[str, str]:
-        self._send_cell_ids()
+        self._listen_for_interrupts()
+        self._extend_requests()
         await self._ask(_LOAD)
         total = len(self.nb.cells)
         status, error = "ok", ""
@@ -176,18 +180,37 @@ class _Client(NotebookClient):
                 self._progress(index, total, _title(cell))
                 self._cell_id = cell.get("id", "")
                 await self.async_execute_cell(cell, index, execution_count=None)
+                if self._interrupts:
+                    return "interrupted", "interrupted"
         except CellExecutionError as failure:
-            status, error = "failed", str(failure)
+            status, error = "interrupted" if self._interrupts else "failed", str(failure)
         except CellTimeoutError as failure:
             status, error = "timeout", str(failure)
         self._progress(total, total, "")
         if status != "timeout":
-            found = await self._ask(_REPORT)
-            self.records = json.loads(found) if found else []
+            self._keep(await self._ask(_REPORT.format(since=len(self.records))))
         return status, error
 
-    def _send_cell_ids(self) -> None:
-        """Name each cell in its request, as JupyterLab does; nbclient alone does not."""
+    def _listen_for_interrupts(self) -> None:
+        """Pass a first Ctrl-C on to the cell that runs, as in a front end; a second one ends the kernel."""
+        kernel: Any = self.km
+
+        def interrupt() -> None:
+            self._interrupts += 1
+            ending = kernel.shutdown_kernel(now=True) if self._interrupts > 1 else None
+            self._interrupting = asyncio.ensure_future(ending or kernel.interrupt_kernel())
+
+        with suppress(NotImplementedError, RuntimeError):  # no such signals here, or not the main thread
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupt)
+
+    def _keep(self, found: str) -> None:
+        self.records += json.loads(found) if found else []
+
+    def _extend_requests(self) -> None:
+        """Name each cell in its request, as JupyterLab does, and ask it what became of it.
+
+        What is asked along with a cell is known even if the kernel dies in a later one.
+        """
         client: Any = self.kc
         session = client.session
         make = session.msg
@@ -196,13 +219,20 @@ class _Client(NotebookClient):
             message = make(msg_type, *args, **kwargs)
             if msg_type == "execute_request" and self._cell_id:
                 message["metadata"]["cellId"] = self._cell_id
+                message["content"]["user_expressions"] = {"it": _REPORT.format(since=len(self.records))}
             return message
 
         session.msg = msg
+        self.on_cell_executed = self._hear
+
+    def _hear(self, *, execute_reply: Mapping[str, Any], **_: Any) -> None:
+        found = execute_reply["content"].get("user_expressions", {}).get("it", {})
+        if found.get("status") == "ok":
+            self._keep(_literal(found))
 
     async def _ask(self, expression: str) -> str:
         """Evaluate an expression silently in the kernel and return its text."""
-        self._cell_id = ""
+        self._cell_id = ""  # not a cell's request
         client: Any = self.kc
         request = client.execute("", silent=True, store_history=False, user_expressions={"it": expression})
         while True:
@@ -216,9 +246,12 @@ class _Client(NotebookClient):
                 "run",
                 "install vibe-magic where the kernel runs",
             )
-        text = found["data"].get("text/plain", "''")
-        value = ast.literal_eval(text)
-        return value if isinstance(value, str) else ""
+        return _literal(found)
+
+
+def _literal(found: Mapping[str, Any]) -> str:
+    value = ast.literal_eval(found["data"].get("text/plain", "''"))
+    return value if isinstance(value, str) else ""
 
 
 def _no_such_kernel() -> type[Exception]:
