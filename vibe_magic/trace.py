@@ -101,7 +101,7 @@ class Trace:
     deleted : tuple of str
         Names that the run unbound.
     mutated : tuple of str
-        Names whose values it changed in place.
+        Names whose values it changed in place, and paths of labels that it renamed in place.
     files, written : dict of str to dict
         States of the files that were read and of those left behind, by path.
     env : dict of str to str

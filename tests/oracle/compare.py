@@ -20,10 +20,20 @@ def differences(warm: Observed, cold: Observed, cells: Sequence[Cell]) -> list[s
         if one != two:
             found.append(f"cell {place} ({cells[place].text!r}) shows {one}, cold {two}")
     found += [
-        f"{name} is {warm.values.get(name)}, cold {cold.values.get(name)}"
+        f"{name} is {_apart(warm.values.get(name), cold.values.get(name))}"
         for name in sorted(warm.values.keys() | cold.values.keys())
         if warm.values.get(name) != cold.values.get(name)
     ]
     if warm.shared != cold.shared:
         found.append(f"shared {sorted(warm.shared ^ cold.shared)}")
     return found
+
+
+def _apart(warm: object, cold: object) -> str:
+    """Show two values from shortly before the place where they part."""
+    one, two = repr(warm), repr(cold)
+    equal = next(
+        (n for n, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two))
+    )
+    start = max(0, equal - 40)
+    return f"…{one[start : start + 200]}, cold …{two[start : start + 200]}"

@@ -40,10 +40,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Pass:
-    """One run of all cells, after files beside the notebook were written."""
+    """One run of all cells, after files beside the notebook were written.
+
+    A cell that fails ends the pass, as "run all" does, unless it is to go on.
+    """
 
     cells: Sequence[Cell]
     files: Mapping[str, str] = field(default_factory=dict)
+    goes_on: bool = False
 
 
 @dataclass
@@ -58,22 +62,25 @@ class Observed:
     fault: str = ""
 
 
-def run(passes: Sequence[Pass], folder: Path, cache: Path | None) -> list[Observed]:
+def run(passes: Sequence[Pass], folder: Path, cache: Path | None, limit_s: int = LIMIT_S) -> list[Observed]:
     """Run passes over a notebook one after another in one fresh process.
 
     Parameters
     ----------
     passes : sequence of Pass
-        Each is run from top to bottom; a cell that fails ends its pass, as "run all" does.
+        Each is run from top to bottom.
     folder : Path
         The notebook's directory.
     cache : Path or None
         Where results are kept; None runs without the extension.
+    limit_s : int
+        The process is ended after this many seconds.
     """
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(reader)
+        signal.alarm(limit_s)
         _child(passes, folder, cache, writer)
     os.close(writer)
     with os.fdopen(reader, "rb") as stream:
@@ -86,7 +93,6 @@ def run(passes: Sequence[Pass], folder: Path, cache: Path | None) -> list[Observ
 
 
 def _child(passes: Sequence[Pass], folder: Path, cache: Path | None, writer: int) -> None:
-    signal.alarm(LIMIT_S)
     warnings.resetwarnings()
     warnings.simplefilter("default")
     try:
@@ -129,7 +135,7 @@ def _pass(each: Pass, shell: Any, warm: bool) -> Observed:
         outputs, ok = _shown(text, cell.id, shell)
         found.outputs.append(outputs)
         found.actions.append(_records(warm)[len(before) :])
-        if not ok:
+        if not (ok or each.goes_on):
             break
     found.values, found.shared = _namespace(shell.user_ns)
     return found
@@ -196,19 +202,25 @@ def _namespace(namespace: dict[str, Any]) -> tuple[dict[str, Any], set[tuple[str
 
 
 def _sharing(values: dict[str, Any]) -> set[tuple[str, str]]:
-    """Return pairs of names that hold one object, or containers with a common mutable part."""
+    """Return pairs of names that hold one object, or containers or arrays with a common mutable part."""
+    import numpy as np
+
     reached = {name: _mutables(value) for name, value in values.items()}
-    return {(one, two) for one in values for two in values if one < two and (reached[one] & reached[two])}
+    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+    pairs = {(one, two) for one in values for two in values if one < two and (reached[one] & reached[two])}
+    return pairs | {
+        (one, two)
+        for one in arrays
+        for two in arrays
+        if one < two and np.may_share_memory(values[one], values[two])
+    }
 
 
 def _mutables(value: Any, depth: int = 0) -> set[int]:
     import numpy as np
 
     if isinstance(value, np.ndarray):
-        base = value
-        while isinstance(base.base, np.ndarray):
-            base = base.base
-        return {id(base)}
+        return {id(value)}
     if depth > 6:
         return set()
     found = {id(value)} if isinstance(value, list | dict | set | bytearray) else set()
@@ -240,11 +252,11 @@ def content(value: Any, seen: dict[int, int]) -> Any:
         parts = [content(part, seen) for part in value]
         return (name, sorted(map(repr, parts)) if isinstance(value, set | frozenset) else parts)
     if isinstance(value, np.ndarray):
-        return ("array", value.dtype.str, value.shape, value.tolist(), value.flags.writeable)
+        return ("array", value.dtype.str, value.shape, repr(value.tolist()), value.flags.writeable)
     if isinstance(value, pd.DataFrame | pd.Series | pd.Index):
         return (
             type(value).__name__,
-            value.to_json() if hasattr(value, "to_json") else repr(value),
+            value.to_csv() if hasattr(value, "to_csv") else repr(value.tolist()),
             repr(value),
         )
     if isinstance(value, types.FunctionType):

@@ -8,7 +8,7 @@ from typing import Any
 
 from vibe_magic.cell import Facts
 from vibe_magic.errors import Undigestible, Unpicklable
-from vibe_magic.identity import Identity, digest, explore, parts
+from vibe_magic.identity import Identity, digest, explore, parts, same_names
 from vibe_magic.observe import Observed, facets
 from vibe_magic.payload import Context, Packed, pack
 
@@ -44,6 +44,10 @@ class Effects:
         Process state when it began, and when it was done.
     held : dict of str to object
         Objects of names that it may have rebound.
+    labels : dict of str to object
+        The index objects of frames among its inputs, by path, as far as the run left them as they were.
+    renamed : frozenset of str
+        Paths of those that it gave other names in place.
     """
 
     values: Mapping[str, Any]
@@ -55,6 +59,8 @@ class Effects:
     before: Mapping[str, Any] = field(default_factory=dict)
     after: Mapping[str, Any] = field(default_factory=dict)
     held: Mapping[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, Any] = field(default_factory=dict)
+    renamed: frozenset[str] = frozenset()
 
     @property
     def changed(self) -> frozenset[str]:
@@ -70,6 +76,7 @@ class Effects:
         *,
         before: Mapping[str, Any],
         after: Mapping[str, Any],
+        labels: Mapping[str, tuple[Any, Any]],
         results: tuple[object, ...],
     ) -> Effects:
         """Compare the moment before a run with the moment after it."""
@@ -84,7 +91,9 @@ class Effects:
         if state:
             values[STATE] = state
         drawn = frozenset(state) & GENERATORS
-        return cls(values, names, mutated, foreign, state, drawn, before, after, held)
+        alike = {path: index for path, (index, names) in labels.items() if same_names(index, names)}
+        renamed = frozenset(labels.keys() - alike.keys())
+        return cls(values, names, mutated, foreign, state, drawn, before, after, held, alike, renamed)
 
 
 def identities(names: frozenset[str], job: Job) -> Mapping[str, Identity]:
@@ -123,7 +132,7 @@ def pack_groups(job: Job, effects: Effects) -> tuple[Mapping[str, Packed], tuple
         name: value
         for name, value in job.reach.values.items()
         if name.isidentifier() and name not in effects.mutated
-    }
+    } | effects.labels
     opaque = frozenset(id(value) for value in inputs.values())
     extents = {name: parts(value, opaque) for name, value in effects.values.items()}
     shared = _shared_with_inputs(extents, inputs)
@@ -175,7 +184,7 @@ def _shared_with_inputs(extents: Mapping[str, Any], inputs: Mapping[str, Any]) -
     if not any(extent.ids or extent.spans or extent.guarded for extent in extents.values()):
         return ()
     both = {("out", name): extent for name, extent in extents.items()}
-    both |= {("in", name): parts(value) for name, value in inputs.items()}
+    both |= {("in", name): parts(value) for name, value in inputs.items() if name.isidentifier()}
     named = {f"{side} {name}": extent for (side, name), extent in both.items()}
     found = {tuple(sorted(pair)) for pair in sharing(named) if pair[0].split()[0] != pair[1].split()[0]}
     return tuple(

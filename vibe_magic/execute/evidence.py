@@ -42,7 +42,7 @@ def make_trace(job: Job, effects: Effects, observed: Observed) -> Trace:
         inputs=_inputs(job, effects),
         outputs=_outputs(job, effects),
         deleted=tuple(sorted(effects.names.deleted)),
-        mutated=tuple(sorted(effects.mutated)),
+        mutated=tuple(sorted(effects.mutated | effects.renamed)),
         files={path: state.to_json() for path, state in observed.read.items()},
         written={path: state.to_json() for path, state in observed.written.items()},
         env=dict(job.env),

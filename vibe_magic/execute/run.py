@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vibe_magic.capture import Output, Recorder
+from vibe_magic.identity import labels
 from vibe_magic.observe import Observed, Watch, facets, irreversible, named_files
 from vibe_magic.observe import effects as in_force
 from vibe_magic.payload import Packed
@@ -41,6 +42,7 @@ class Run:
         self._state: Mapping[str, Any] = {}
         self._shell = shell
         self._in_force: Mapping[str, Any] = {}
+        self._labels: Mapping[str, tuple[Any, Any]] = {}
         self._modules = 0
         self._started_s = 0.0
 
@@ -52,6 +54,7 @@ class Run:
         self._state = facets.snapshot(str(job.base))
         self._in_force = _in_force(self._shell)
         self._modules = len(sys.modules)
+        self._labels = {path: (index, list(index.names)) for path, index in labels(job.reach.values).items()}
         named = named_files(job.reach.facts.strings, str(job.base)) | dict.fromkeys(job.files, "")
         if job.stored:
             self._recorder.start()
@@ -79,6 +82,7 @@ class Run:
             self._bindings.held,
             before=self._state,
             after=facets.snapshot(str(self.job.base), self.job.reach.facts.mentions),
+            labels=self._labels,
             results=results or self._recorder.results,
         )
         failed = failed or self._recorder.error

@@ -6,6 +6,7 @@ from . import code as code
 from .describe import describe, difference
 from .explore import Identity, Problem, Reach, explore
 from .keys import combine, file_digest, fingerprint, text_digest
+from .labels import labels, same_names
 from .modules import package_version
 from .parts import Parts, parts
 from .statics import describe_source, module_static, note_loaded
@@ -25,9 +26,11 @@ __all__ = [
     "explore",
     "file_digest",
     "fingerprint",
+    "labels",
     "module_static",
     "note_loaded",
     "package_version",
     "parts",
+    "same_names",
     "text_digest",
 ]

@@ -14,7 +14,7 @@ from .kinds import ATOM, IMMUTABLE, TUPLE, kind_of
 
 __all__ = ["Parts", "parts"]
 
-_IMMUTABLE_LIBRARIES = ("polars.", "pyarrow.")
+_IMMUTABLE_LIBRARIES = ("polars", "pyarrow")
 _OPAQUE = (types.ModuleType, types.CodeType, types.BuiltinFunctionType, types.FrameType)
 _BUFFERS = (bytearray, memoryview)
 
@@ -111,11 +111,13 @@ class _Walk:
             return self._array(obj)
         if isinstance(obj, _BUFFERS):
             self.spans.append(_buffer_span(obj))
-        module = type(obj).__module__
-        if module.startswith("pandas."):
-            return self._pandas(obj)
-        if module.startswith(_IMMUTABLE_LIBRARIES):
+        library = type(obj).__module__.partition(".")[0]
+        if library in _IMMUTABLE_LIBRARIES:
             return []
+        if is_frame(obj):
+            return self._frame(obj)
+        if is_labels(obj):
+            return self._guarded(getattr(obj, "_data", None), copies=True)
         return list(gc.get_referents(obj))
 
     def _function(self, obj: types.FunctionType) -> list[Any]:
@@ -130,21 +132,37 @@ class _Walk:
         self.spans.append(_span(obj))
         return []
 
-    def _pandas(self, obj: Any) -> list[Any]:
-        """Note the memory of frames and series, which copy on write from pandas 3 on."""
-        blocks = getattr(getattr(obj, "_mgr", None), "blocks", None)
-        if blocks is None:
-            return []
-        spans = self.guarded if _copies_on_write() else self.spans
-        objects: list[Any] = [getattr(obj, "attrs", None)]
-        for block in blocks:
-            values = block.values
-            if not hasattr(values, "flags"):
+    def _frame(self, obj: Any) -> list[Any]:
+        """Note the memory and the labels of a frame or series; the memory is copied on write from pandas 3 on."""
+        copies = _copies_on_write()
+        found: list[Any] = [obj.attrs, *obj.axes]
+        for block in obj._mgr.blocks:
+            found += self._guarded(block.values, copies)
+        return found
+
+    def _guarded(self, values: Any, copies: bool) -> list[Any]:
+        """Note the memory of a column, of which an extension array may hold several stretches."""
+        arrays = [values] if hasattr(values, "flags") else gc.get_referents(*gc.get_referents(values), values)
+        objects: list[Any] = []
+        for array in arrays:
+            if not hasattr(type(array), "__array_interface__") or not hasattr(array, "flags"):
                 continue
-            if values.dtype.hasobject:
-                objects += values.ravel().tolist()
-            spans.append(_span(values))
+            if array.dtype.hasobject:
+                objects += array.ravel().tolist()
+            (self.guarded if copies else self.spans).append(_span(array))
         return objects
+
+
+def is_frame(obj: Any) -> bool:
+    """Tell whether an object is a DataFrame or a Series of pandas."""
+    pandas: Any = sys.modules.get("pandas")
+    return hasattr(pandas, "DataFrame") and isinstance(obj, pandas.DataFrame | pandas.Series)
+
+
+def is_labels(obj: Any) -> bool:
+    """Tell whether an object is an Index of pandas, of which only the names can change."""
+    pandas: Any = sys.modules.get("pandas")
+    return hasattr(pandas, "Index") and isinstance(obj, pandas.Index)
 
 
 def _span(array: Any) -> tuple[int, int]:

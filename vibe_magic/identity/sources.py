@@ -74,17 +74,24 @@ def _dedented(source: str) -> str:
 
 @lru_cache(maxsize=256)
 def _functions(text: str, filename: str, flags: int) -> tuple[tuple[ast.AST, CodeType], ...]:
-    """Return every function of a source with the code that it compiles to."""
+    """Return every function of a source with the code that it compiles to.
+
+    The compiler looks at what else is compiled with a function (3.11 calls the attributes of an imported
+    module differently): modules are compiled whole, cells statement by statement.
+    """
     try:
         tree = ast.parse(text)
-        whole = compile(tree, filename, "exec", _TOP_LEVEL_AWAIT | flags, dont_inherit=True)
+        units = [tree, *(ast.Module([statement], []) for statement in tree.body if len(tree.body) > 1)]
+        codes = [
+            compile(unit, filename, "exec", _TOP_LEVEL_AWAIT | flags, dont_inherit=True) for unit in units
+        ]
     except (SyntaxError, ValueError, RecursionError):
         return ()
     nodes: dict[tuple[int, str], list[ast.AST]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             nodes.setdefault((_line(node), getattr(node, "name", "<lambda>")), []).append(node)
-    return tuple(_matched(whole, nodes))
+    return tuple(pair for code in codes for pair in _matched(code, nodes))
 
 
 def _line(node: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from typing import Any
 from vibe_magic.capture import ABSENT, replay
 from vibe_magic.cell import Cell
 from vibe_magic.execute import RESULT, STATE, sharing, user_names
-from vibe_magic.identity import Parts, parts
+from vibe_magic.identity import Parts, labels, parts
 from vibe_magic.observe import facets
 from vibe_magic.payload import Context
 from vibe_magic.store import Entry, Store
@@ -45,7 +46,7 @@ def restore(
     if isinstance(state, Mapping):
         facets.apply(state)
     define(cell, namespace, shell)
-    values = store.load(entry, Context(namespace, inputs), set(entry.names) - {STATE})
+    values = store.load(entry, Context(namespace, inputs | labels(inputs)), set(entry.names) - {STATE})
     result = values.pop(RESULT, ABSENT)
     for name in trace.mutated:
         if name in values and name in namespace:
@@ -62,10 +63,10 @@ def define(cell: Cell, namespace: dict[str, Any], shell: Any) -> None:
     if not cell.definitions:
         return
     name = shell.compile.cache(cell.python, shell.execution_count, raw_code=cell.source)
-    code = shell.compile(cell.definition_module(), name, "exec")
     silence = io.StringIO()
     with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
-        exec(code, namespace)
+        for statement in cell.definition_module().body:  # one by one, as IPython does
+            exec(shell.compile(ast.Module([statement], []), name, "exec"), namespace)
 
 
 def aliased(trace: Trace, namespace: Mapping[str, Any]) -> str:
@@ -73,7 +74,9 @@ def aliased(trace: Trace, namespace: Mapping[str, Any]) -> str:
     changed = [name for name in trace.mutated if name in namespace]
     if not changed:
         return ""
-    extents: dict[str, Parts] = {name: parts(namespace[name]) for name in changed}
+    shared = labels({name: namespace[name] for name in changed})
+    kept = [id(index) for path, index in shared.items() if path not in trace.mutated]
+    extents: dict[str, Parts] = {name: parts(namespace[name], kept) for name in changed}
     others = user_names(namespace) - set(changed)
     for other in others:
         pairs = sharing({**extents, f"other {other}": parts(namespace[other])})
