@@ -32,8 +32,6 @@ def differences(warm: Observed, cold: Observed, cells: Sequence[Cell]) -> list[s
 def _apart(warm: object, cold: object) -> str:
     """Show two values from shortly before the place where they part."""
     one, two = repr(warm), repr(cold)
-    equal = next(
-        (n for n, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two))
-    )
+    equal = next((n for n, pair in enumerate(zip(one, two, strict=False)) if len(set(pair)) > 1), 0)
     start = max(0, equal - 40)
     return f"…{one[start : start + 200]}, cold …{two[start : start + 200]}"

@@ -1,7 +1,7 @@
 """``python -m tests.oracle.published FILE...``: notebooks that other people wrote, every cell an asset.
 
-Each is run, run again, edited at random and taken back; every state is run warm and compared with plain IPython.
-What differs between two plain runs (clocks, unseeded randomness) says nothing and is left out.
+Each is run, run again, edited at random and taken back; every state is run warm and compared with plain
+IPython. What differs between two plain runs (clocks, unseeded randomness) says nothing and is left out.
 """
 
 from __future__ import annotations
@@ -24,10 +24,9 @@ from .runner import Cell, Pass, run
 
 __all__ = ["check", "main"]
 
-_WAITS = re.compile(
-    r"^\s*(%(debug|pdb|run|load|lprun|mprun|pylab|conda|pip|timeit|%timeit)|!|%%bash|.*\b(input|urlopen)\()",
-    re.M,
-)
+_MAGICS = "debug|pdb|run|load|lprun|mprun|pylab|conda|pip|timeit|%timeit"
+_WAITS = re.compile(rf"^\s*(%({_MAGICS})|!|%%bash|.*\b(input|urlopen)\()", re.MULTILINE)
+"""Cells that take long on purpose, install something, or wait for a person or the network."""
 
 
 def cells_of(path: Path) -> list[Cell]:
@@ -46,6 +45,8 @@ def edited(chance: random.Random, cells: Sequence[Cell]) -> list[Cell]:
     """Change one number in one cell, or leave a cell out."""
     places = [p for p, cell in enumerate(cells) if list(_numbers(cell.text))]
     found = list(cells)
+    if not found:
+        return []
     if not places or chance.random() < 0.2:
         del found[chance.randrange(len(found))]
         return found

@@ -128,11 +128,11 @@ def pack_groups(job: Job, effects: Effects) -> tuple[Mapping[str, Packed], tuple
     tuple
         The groups by label, and what stands against storing them; one of the two is empty.
     """
-    inputs = {
+    inputs = dict(effects.labels) | {
         name: value
         for name, value in job.reach.values.items()
         if name.isidentifier() and name not in effects.mutated
-    } | effects.labels
+    }
     opaque = frozenset(id(value) for value in inputs.values())
     extents = {name: parts(value, opaque) for name, value in effects.values.items()}
     shared = _shared_with_inputs(extents, inputs)

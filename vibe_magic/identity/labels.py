@@ -1,7 +1,7 @@
 """The labels of frames: index objects that frames share with each other, although their data are apart.
 
-``pd.DataFrame({"a": series})`` holds the very index of the series, and a name given to it later shows in both. So
-an index that a result has from an input must come back as the index that the input has then.
+``pd.DataFrame({"a": series})`` holds the index of the series itself; a name given to it later shows in both.
+So an index that a result has from an input must come back as the index that the input has then.
 """
 
 from __future__ import annotations

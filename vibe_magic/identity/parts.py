@@ -99,14 +99,13 @@ class _Walk:
     def _special(self, obj: Any) -> list[Any]:
         if isinstance(obj, _OPAQUE):
             return []
-        if isinstance(obj, type):
-            if followed(obj):
-                self.ids.add(id(obj))
-            return []
-        if isinstance(obj, types.FunctionType):
-            return self._function(obj)
+        if isinstance(obj, types.FunctionType | type):
+            return self._code(obj)
         if not isinstance(obj, frozenset | types.MappingProxyType | types.CellType):
             self.ids.add(id(obj))
+        return self._data(obj)
+
+    def _data(self, obj: Any) -> list[Any]:
         if hasattr(type(obj), "__array_interface__") and hasattr(obj, "flags"):
             return self._array(obj)
         if isinstance(obj, _BUFFERS):
@@ -120,10 +119,14 @@ class _Walk:
             return self._guarded(getattr(obj, "_data", None), copies=True)
         return list(gc.get_referents(obj))
 
-    def _function(self, obj: types.FunctionType) -> list[Any]:
-        if not followed(obj):
+    def _code(self, obj: types.FunctionType | type) -> list[Any]:
+        own = followed(obj)
+        if own:
+            self.ids.add(id(obj))
+        if isinstance(obj, type):
+            return []
+        if not own:
             return list(obj.__closure__ or ())
-        self.ids.add(id(obj))
         return [*(obj.__closure__ or ()), obj.__defaults__, obj.__kwdefaults__, obj.__dict__]
 
     def _array(self, obj: Any) -> list[Any]:
@@ -133,7 +136,7 @@ class _Walk:
         return []
 
     def _frame(self, obj: Any) -> list[Any]:
-        """Note the memory and the labels of a frame or series; the memory is copied on write from pandas 3 on."""
+        """Note the memory and labels of a frame or series; the memory is copied on write from pandas 3 on."""
         copies = _copies_on_write()
         found: list[Any] = [obj.attrs, *obj.axes]
         for block in obj._mgr.blocks:
