@@ -114,7 +114,14 @@ def _shell(cache: Path | None) -> Any:
 
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     sys.dont_write_bytecode = True
-    shell = InteractiveShell.instance()
+
+    class Shell(InteractiveShell):
+        """A shell that takes ``%matplotlib inline`` as a kernel does."""
+
+        def enable_gui(self, gui: str | None = None) -> None:
+            """There is no event loop to integrate with."""
+
+    shell = Shell.instance()
     shell.colors = "nocolor"
     if cache is not None:
         os.environ["VIBE_MAGIC_CACHE_DIR"] = str(cache)
@@ -148,7 +155,7 @@ def _state(namespace: dict[str, Any]) -> str:
     import numpy as np
 
     values, shared = _namespace(namespace)
-    files = {p.name: p.read_text() for p in sorted(Path.cwd().glob("*.*")) if p.is_file()}
+    files = {p.name: p.read_bytes() for p in sorted(Path.cwd().glob("*.*")) if p.is_file()}
     drawn = (random.getstate(), repr(np.random.get_state()), np.get_printoptions())
     environ = os.environ.get("VM_ORACLE")
     return hashlib.sha256(repr((values, sorted(shared), files, drawn, environ)).encode()).hexdigest()

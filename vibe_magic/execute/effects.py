@@ -128,17 +128,18 @@ def pack_groups(job: Job, effects: Effects) -> tuple[Mapping[str, Packed], tuple
     tuple
         The groups by label, and what stands against storing them; one of the two is empty.
     """
-    inputs = dict(effects.labels) | {
+    inputs = {
         name: value
         for name, value in job.reach.values.items()
         if name.isidentifier() and name not in effects.mutated
     }
-    opaque = frozenset(id(value) for value in inputs.values())
+    present = {**inputs, **_code_of(job, effects), **effects.labels}
+    opaque = frozenset(id(value) for value in present.values())
     extents = {name: parts(value, opaque) for name, value in effects.values.items()}
     shared = _shared_with_inputs(extents, inputs)
     if shared:
         return {}, shared
-    context = Context(job.namespace, inputs)
+    context = Context(job.namespace, present)
     packed: dict[str, Packed] = {}
     try:
         for label, names in enumerate(grouped(extents)):
@@ -146,6 +147,13 @@ def pack_groups(job: Job, effects: Effects) -> tuple[Mapping[str, Packed], tuple
     except Unpicklable as error:
         return {}, (_unstorable(error),)
     return packed, ()
+
+
+def _code_of(job: Job, effects: Effects) -> dict[str, Any]:
+    """Return functions and classes by name that will be there before the values come back."""
+    read = {ref for ref, identity in job.reach.inputs.items() if identity.kind in ("function", "class")}
+    read -= effects.names.bound | effects.names.deleted
+    return {name: job.namespace[name] for name in read | job.cell.defines if name in job.namespace}
 
 
 def _changed_in_place(job: Job, names: NameChanges) -> tuple[frozenset[str], tuple[str, ...]]:
@@ -184,7 +192,7 @@ def _shared_with_inputs(extents: Mapping[str, Any], inputs: Mapping[str, Any]) -
     if not any(extent.ids or extent.spans or extent.guarded for extent in extents.values()):
         return ()
     both = {("out", name): extent for name, extent in extents.items()}
-    both |= {("in", name): parts(value) for name, value in inputs.items() if name.isidentifier()}
+    both |= {("in", name): parts(value) for name, value in inputs.items()}
     named = {f"{side} {name}": extent for (side, name), extent in both.items()}
     found = {tuple(sorted(pair)) for pair in sharing(named) if pair[0].split()[0] != pair[1].split()[0]}
     return tuple(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vibe_magic.cell import Cell
-from vibe_magic.identity import Reach
+from vibe_magic.identity import Memo, Reach
 from vibe_magic.payload import Packed
 from vibe_magic.trace import Trace
 
@@ -81,7 +81,7 @@ class Job:
         The interpreter.
     summaries : dict of str to dict
         What the inputs were like before the run.
-    memo : dict
+    memo : Memo
         Digests that hold until code of the notebook runs.
     """
 
@@ -100,7 +100,7 @@ class Job:
     ignore: frozenset[str] = frozenset()
     python: str = ""
     summaries: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    memo: dict[Any, Any] = field(default_factory=dict)
+    memo: Memo = field(default_factory=Memo)
 
 
 @dataclass(frozen=True)

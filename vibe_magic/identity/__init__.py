@@ -7,6 +7,7 @@ from .describe import describe, difference
 from .explore import Identity, Problem, Reach, explore
 from .keys import combine, file_digest, fingerprint, text_digest
 from .labels import labels, same_names
+from .memo import Memo
 from .modules import package_version
 from .parts import Parts, parts
 from .statics import describe_source, module_static, note_loaded
@@ -15,6 +16,7 @@ from .values import Digest, digest
 __all__ = [
     "Digest",
     "Identity",
+    "Memo",
     "Parts",
     "Problem",
     "Reach",

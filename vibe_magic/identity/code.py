@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import types
 from typing import TYPE_CHECKING, Any
@@ -156,6 +157,7 @@ def _code(value: types.CodeType, walk: Walk) -> Any:
 def _ufunc(value: Any, walk: Walk) -> Any:
     name = str(value.__name__)
     if getattr(sys.modules.get("numpy"), name, None) is not value:
-        return "ufunc", name, value.nin, value.nout
+        inside = [part for part in gc.get_referents(value) if callable(part)]  # of numpy.frompyfunc
+        return "ufunc", name, value.nin, value.nout, inside
     walk.modules.add("numpy")
     return "ufunc", name

@@ -13,10 +13,10 @@ from vibe_magic.errors import Undigestible
 
 from .describe import describe
 from .keys import combine
+from .memo import Memo
 from .modules import is_local, loaded, package_of, package_version
 from .sources import meaning_of
 from .statics import loaded_static, module_static, static_facts
-from .values import Digest, digest
 
 __all__ = ["Identity", "Problem", "Reach", "explore"]
 
@@ -65,9 +65,10 @@ class Identity:
 
 
 class Problem(NamedTuple):
-    """An input that has no digest: its name, type, and why."""
+    """An input that has no digest: its name, the part of it that has none, of which type, and why."""
 
     name: str
+    part: str
     type_name: str
     reason: str
 
@@ -102,7 +103,7 @@ def explore(
     namespace: dict[str, Any],
     *,
     ignore: frozenset[str] = frozenset(),
-    memo: dict[Any, Any] | None = None,
+    memo: Memo | None = None,
     search_path: Sequence[str] = (),
 ) -> Reach:
     """Resolve what a cell reads, and what the code it reaches reads in turn.
@@ -115,12 +116,12 @@ def explore(
         The notebook's names.
     ignore : frozenset of str
         Names that do not count.
-    memo : dict, optional
+    memo : Memo, optional
         Digests that hold for as long as its owner does not clear it.
     search_path : sequence of str
         Where local modules lie, besides ``sys.path``.
     """
-    walk = _Exploration(namespace, ignore, {} if memo is None else memo, tuple(search_path))
+    walk = _Exploration(namespace, ignore, Memo() if memo is None else memo, tuple(search_path))
     walk.follow(facts, "")
     walk.run()
     return walk.reach(facts)
@@ -133,7 +134,7 @@ class _Exploration:
         self,
         namespace: dict[str, Any],
         ignore: frozenset[str],
-        memo: dict[Any, Any],
+        memo: Memo,
         search_path: tuple[str, ...],
     ) -> None:
         self.namespace = namespace
@@ -199,9 +200,10 @@ class _Exploration:
                 self._module(value.__name__, path)
             return
         try:
-            found = self._digest(value)
+            found = self.memo.digest(value)
         except Undigestible as error:
-            self.problems[ref] = Problem(ref.replace(":", "."), error.type_name, error.reason)
+            name = ref.replace(":", ".") + error.path
+            self.problems[ref] = Problem(ref.replace(":", "."), name, error.type_name, error.reason)
             return
         kind = _kind(value)
         self.inputs[ref] = Identity(found.hex, kind, static)
@@ -211,19 +213,14 @@ class _Exploration:
         for code in found.code:
             self._code(code)
 
-    def _digest(self, value: Any) -> Digest:
-        known = self.memo.get(id(value))
-        if known is not None and known[0] is value:
-            return known[1]  # type: ignore[no-any-return]
-        found = digest(value)
-        self.memo[id(value)] = (value, found)
-        return found
-
     def _code(self, code: Any) -> None:
         if id(code) in self.code:
             return
         self.code[id(code)] = Facts()
         self.reached.append(code)
+        name = str(code.__qualname__)
+        if self.namespace.get(name) is code:
+            self._name(name, None)
         if isinstance(code, FunctionType):
             facts = meaning_of(code.__code__).facts or _facts_of_bytecode(code)
             facts = replace(facts, reads=facts.reads - set(code.__code__.co_freevars))

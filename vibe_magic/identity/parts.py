@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import gc
 import sys
 import types
@@ -11,11 +12,13 @@ from typing import Any
 
 from .code import followed
 from .kinds import ATOM, IMMUTABLE, TUPLE, kind_of
+from .memory import span
 
 __all__ = ["Parts", "parts"]
 
 _IMMUTABLE_LIBRARIES = ("polars", "pyarrow")
 _OPAQUE = (types.ModuleType, types.CodeType, types.BuiltinFunctionType, types.FrameType)
+_FIXED = (tuple, frozenset, types.MappingProxyType, types.CellType, types.MethodType)
 _BUFFERS = (bytearray, memoryview)
 
 
@@ -101,7 +104,9 @@ class _Walk:
             return []
         if isinstance(obj, types.FunctionType | type):
             return self._code(obj)
-        if not isinstance(obj, frozenset | types.MappingProxyType | types.CellType):
+        if _is_value(type(obj)):
+            return []
+        if not isinstance(obj, _FIXED):
             self.ids.add(id(obj))
         return self._data(obj)
 
@@ -132,7 +137,7 @@ class _Walk:
     def _array(self, obj: Any) -> list[Any]:
         if obj.dtype.hasobject:
             return [*obj.ravel().tolist(), obj.base]
-        self.spans.append(_span(obj))
+        self.spans.append(span(obj))
         return []
 
     def _frame(self, obj: Any) -> list[Any]:
@@ -152,8 +157,31 @@ class _Walk:
                 continue
             if array.dtype.hasobject:
                 objects += array.ravel().tolist()
-            (self.guarded if copies else self.spans).append(_span(array))
+            (self.guarded if copies else self.spans).append(span(array))
         return objects
+
+
+_values: dict[type, bool] = {}
+
+
+def _is_value(cls: type) -> bool:
+    if cls not in _values:
+        _values[cls] = _told_by_content(cls)
+    return _values[cls]
+
+
+def _told_by_content(cls: Any) -> bool:
+    """Tell whether objects of a type are values, like dates and paths: equal by content, and never changed.
+
+    Of the person's own classes that cannot be told; members of enumerations come back as themselves.
+    """
+    if issubclass(cls, enum.Enum):
+        return True
+    by_content = cls.__hash__ not in (None, object.__hash__) and cls.__eq__ is not object.__eq__
+    offered = frozenset().union(*(vars(base) for base in cls.__mro__))
+    changes = not offered.isdisjoint(("__setitem__", "__iadd__", "__next__", "__call__"))
+    holds = issubclass(cls, _FIXED) or hasattr(cls, "__dataclass_fields__")
+    return by_content and not changes and not holds and not followed(cls)
 
 
 def is_frame(obj: Any) -> bool:
@@ -168,19 +196,12 @@ def is_labels(obj: Any) -> bool:
     return hasattr(pandas, "Index") and isinstance(obj, pandas.Index)
 
 
-def _span(array: Any) -> tuple[int, int]:
-    from numpy.lib.array_utils import byte_bounds
-
-    low, high = byte_bounds(array)
-    return int(low), int(high - low)
-
-
 def _buffer_span(obj: Any) -> tuple[int, int]:
     """Return where a buffer lies; without numpy nothing can look into it."""
     numpy: Any = sys.modules.get("numpy")
     if numpy is None or not len(obj):
         return 0, 0
-    return _span(numpy.frombuffer(obj, dtype="u1"))
+    return span(numpy.frombuffer(obj, dtype="u1"))
 
 
 def _copies_on_write() -> bool:

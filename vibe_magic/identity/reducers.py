@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vibe_magic.errors import Undigestible
 
-from .kinds import reduces
+from .kinds import ATOM, IMMUTABLE, TUPLE, kind_of, reduces
 
 if TYPE_CHECKING:
     from .values import Walk
@@ -18,7 +18,11 @@ __all__: list[str] = []
 
 @reduces(set, frozenset, tracked=True)
 def _set(value: Iterable[Any], walk: Walk) -> Any:
-    return type(value).__name__, sorted(walk.inner(item) for item in value)
+    """Sort members by digests of their own; those that can change are met again: others may hold them."""
+    members = sorted((walk.inner(item), place, item) for place, item in enumerate(value))
+    digests = [inner for inner, _, _ in members]
+    shared = [item for _, _, item in members if kind_of(type(item)) not in (ATOM, IMMUTABLE, TUPLE)]
+    return (type(value).__name__, digests, shared) if shared else (type(value).__name__, digests)
 
 
 @reduces(types.MappingProxyType)
@@ -74,7 +78,10 @@ def _array(value: Any, walk: Walk) -> Any:
         return (*head, value.ravel(order).tolist())
     if value.dtype.names:  # field by field: what lies between fields is not content
         return (*head, [np.ascontiguousarray(value[name]) for name in value.dtype.names])
+    if value.dtype.kind in "gG":
+        return (*head, np.frompyfunc(repr, 1, 1)(value).ravel(order).tolist())  # the padding is not content
     if value.size:
+        walk.memory.append(value)
         flat = value.ravel(order)
         walk.buffer(flat.view(np.uint8) if flat.dtype.itemsize else b"")
     return head
@@ -160,6 +167,10 @@ def _extension(value: Any, walk: Walk) -> Any:
     state = dict(getattr(value, "__dict__", {}))
     for noise in ("_cache", "_readonly"):
         state.pop(noise, None)
+    if "_mask" in state and "_data" in state:  # what lies under the mask is not content
+        state["_data"] = state["_data"].copy()
+        state["_data"][state["_mask"]] = 0
+        state = {name: _read_only(array) for name, array in state.items()}
     backing = getattr(value, "_ndarray", None)
     if backing is not None:
         state["_ndarray"] = _read_only(backing)

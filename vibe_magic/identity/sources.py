@@ -133,11 +133,19 @@ def _nested(code: CodeType) -> Iterator[CodeType]:
 
 def _bytecode(code: CodeType) -> bytes:
     """Encode what the interpreter runs, for functions without a source."""
-    constants = [
-        _bytecode(c) if isinstance(c, CodeType) else f"{type(c).__name__} {c!r}".encode()
-        for c in code.co_consts
-    ]
+    constants = [_constant(c) for c in code.co_consts]
     names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
     head = repr((sys.version_info[:2], code.co_flags, code.co_argcount, names))
     counts = repr((code.co_kwonlyargcount, code.co_posonlyargcount, [len(c) for c in constants]))
     return b"bytecode" + head.encode() + counts.encode() + code.co_code + b"".join(constants)
+
+
+def _constant(value: Any) -> bytes:
+    """Encode a constant; the members of a set are in the order of their hashes, which is no part of it."""
+    if isinstance(value, CodeType):
+        return _bytecode(value)
+    if isinstance(value, tuple | frozenset):
+        parts = [_constant(part) for part in value]
+        parts = sorted(parts) if isinstance(value, frozenset) else parts
+        return f"{type(value).__name__} {[len(part) for part in parts]}".encode() + b"".join(parts)
+    return f"{type(value).__name__} {value!r}".encode()

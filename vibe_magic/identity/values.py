@@ -28,12 +28,15 @@ from vibe_magic.errors import Undigestible
 
 from . import reducers as reducers
 from .kinds import ATOM, GENERIC, IMMUTABLE, PLAIN, TUPLE, Reducer, kind_of
+from .memory import overlapping
 
 __all__ = ["Digest", "Walk", "digest"]
 
 _PROTOCOL = 5
 _REVISITS = 1 << 20
 _DEPTH = 40
+_PATH = 200
+"""Characters of the path to a part that has no digest."""
 
 
 class Digest(NamedTuple):
@@ -83,6 +86,7 @@ class Walk(pickle.Pickler):
         self.modules: set[str] = set()
         self.revisits = 0
         self.frozen: dict[int, str] = {}
+        self.memory: list[Any] = []
 
     def persistent_id(
         self,
@@ -167,6 +171,10 @@ class Walk(pickle.Pickler):
         if self.raw is not None:
             self.stream.update(b"raw" + self.raw.digest())
             self.raw = None
+        overlaps = overlapping(self.memory)
+        if overlaps:
+            self.stream.update(repr(overlaps).encode())
+            self.memory.clear()
         return self.stream.hexdigest()
 
 
@@ -217,17 +225,46 @@ def digest(value: Any) -> Digest:
 
 def _walked(value: Any) -> Digest:
     try:
+        walk = Walk()
         try:
-            walk = Walk()
             walk.dump(value)
         except _SharedTupleError:
             walk = Walk(thorough=True)
             walk.dump(value)
-    except Undigestible:
-        raise
-    except RecursionError:
-        raise Undigestible("", type(value).__name__, "it is nested too deeply") from None
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise Undigestible("", type(value).__name__, reason) from error
+        raise _explained(value, error) from error
     return Digest(walk.hexdigest(), tuple(walk.code), frozenset(walk.modules))
+
+
+def _explained(value: Any, error: Exception) -> Undigestible:
+    """Name the innermost part of a value that has no digest."""
+    path = ""
+    while True:
+        part = next((p for p in _members(value) if not _passes(p[1])), None)
+        if part is None or len(path) > _PATH:
+            break
+        path, value = path + part[0], part[1]
+    if isinstance(error, RecursionError):
+        reason = "it is nested too deeply"
+    else:
+        reason = error.reason if isinstance(error, Undigestible) else " ".join(str(error).split())[:200]
+    return Undigestible(path, type(value).__name__, reason)
+
+
+def _members(value: Any) -> list[tuple[str, Any]]:
+    if isinstance(value, dict):
+        return [(f"[{key!r:.40}]", part) for key, part in value.items()]
+    if isinstance(value, list | tuple):
+        return [(f"[{place}]", part) for place, part in enumerate(value)]
+    own = getattr(value, "__dict__", None)
+    return [(f".{name}", part) for name, part in own.items()] if isinstance(own, dict) else []
+
+
+def _passes(value: Any) -> bool:
+    try:
+        Walk().dump(value)
+    except _SharedTupleError:
+        return True
+    except Exception:  # noqa: BLE001 - any failure means that this part is the one looked for
+        return False
+    return True

@@ -16,7 +16,7 @@ from vibe_magic.cell import Cell, analyse, split_header
 from vibe_magic.config import Settings, format_age
 from vibe_magic.errors import CorruptEntry
 from vibe_magic.execute import Blocker, Outcome, Run
-from vibe_magic.identity import file_digest, fingerprint
+from vibe_magic.identity import Memo, file_digest, fingerprint
 from vibe_magic.observe import Files, Watch, facets
 from vibe_magic.payload import user_secret
 from vibe_magic.store import Entry, Store
@@ -24,21 +24,22 @@ from vibe_magic.trace import Cause, Trace
 
 from . import upstream
 from .asset import Asset, Registry
+from .decision import blockers, decide
 from .freshness import Verdict, judge
 from .journal import Journal
 from .live import Live, Surroundings
 from .records import Record
-from .restore import aliased, restore
+from .restore import aliased, equate, restore
 from .spec import Spec, parse_header
-from .work import draft_of, first_line, is_control, is_forced, job_of, note_new_modules
+from .work import draft_of, first_line, is_control, job_of, note_new_modules
 
 __all__ = ["Session"]
 
 PATIENCE_S = 600.0
 """How long to wait for another process that computes the same result."""
 
-VERSIONS = 30
-"""How many stored results of an asset are looked at to find the nearest one."""
+ALIGNED_BYTES = 50 * 2**20
+"""Up to this size, what came back is digested at once, to be known as what was stored."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class Session:
         facets.begin(self.folder)
         self._settings = settings
         self._notify = notify
-        self._memo: dict[Any, Any] = {}
+        self._memo = Memo()
         self._seeded: frozenset[str] = frozenset()
         self._told: set[tuple[str, str]] = set()
         self._current: _Current | None = None
@@ -223,21 +224,6 @@ class Session:
         facts = self.journal.own(asset.label) if own else {}
         return Live(asset, self.around, facts)
 
-    def decide(self, asset: Asset, live: Live, force: bool = False) -> Verdict:
-        """Find a stored result that stands, or say why there is none."""
-        if asset.spec.force or force or is_forced(asset.name):
-            return Verdict(None, (Cause("forced"),))
-        ttl_s = self.ttl_s(asset.spec)
-        now_s = self.clock()
-        verdict = judge(self.store.find(asset.name, live.key), live, ttl_s, now_s)
-        if verdict.entry is not None:
-            return verdict
-        verdict = judge(self.store.entries(asset.name)[:VERSIONS], live, ttl_s, now_s)
-        ran = self.journal.runs.get(asset.label)
-        if verdict.nearest is None and ran is not None and ran.entry:
-            return Verdict(None, (Cause("evicted", "", "its result is no longer in the cache"),))
-        return verdict
-
     def ttl_s(self, spec: Spec) -> float | None:
         """Return the age at which an asset's results expire."""
         return self.settings.ttl if spec.ttl_s is None else spec.ttl_s
@@ -252,11 +238,11 @@ class Session:
         """
         started_s = time.perf_counter()
         live = self.look(asset)
-        blockers = self._blockers(asset, live)
-        if blockers:
-            self._begin(asset, live, (), blockers, direct)
+        against = blockers(self, asset, live)
+        if against:
+            self._begin(asset, live, (), against, direct)
             return False
-        verdict = self.decide(asset, live, force)
+        verdict = decide(self, asset, live, force)
         if verdict.entry is None:
             verdict = self._locked(asset, live, verdict)
         causes = verdict.causes
@@ -270,15 +256,6 @@ class Session:
     def forget_digests(self) -> None:
         """Drop what was known of values, since they may have changed."""
         self._memo.clear()
-
-    def _blockers(self, asset: Asset, live: Live) -> tuple[Blocker, ...]:
-        if asset.spec.no_cache:
-            return (Blocker("", "never stored (--no-cache)"),)
-        if not self.settings.store:
-            return (Blocker("", "storing is turned off"),)
-        if self.ttl_s(asset.spec) == 0:
-            return (Blocker("", "always run (--ttl 0)"),)
-        return live.blockers()
 
     def _locked(self, asset: Asset, live: Live, verdict: Verdict) -> Verdict:
         """Become the one process that computes this key; another one may be done with it by then."""
@@ -310,6 +287,8 @@ class Session:
             self.store.remove([entry])
             return (Cause("corrupt", "", error.what),)
         self._memo.clear()
+        if entry.nbytes < ALIGNED_BYTES:
+            equate(trace, self.namespace, self._memo)
         self._seeded |= {ref for ref, fact in trace.outputs.items() if fact.summary.get("seeded")}
         self.journal.note(asset.label, trace, self.clock(), direct=direct, entry=str(entry.path))
         self.store.touch(entry)

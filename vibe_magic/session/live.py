@@ -13,6 +13,7 @@ from typing import Any
 from vibe_magic.cell import Facts
 from vibe_magic.execute import GENERATORS, Blocker, fact_of
 from vibe_magic.identity import (
+    Memo,
     Reach,
     combine,
     describe,
@@ -52,14 +53,14 @@ class Surroundings:
         Compares files with the present.
     environ : dict of str to str
         The environment.
-    memo : dict
+    memo : Memo
         Digests that hold as long as no code of the notebook runs; its owner clears it.
     """
 
     namespace: dict[str, Any]
     files: Files
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    memo: dict[Any, Any] = field(default_factory=dict)
+    memo: Memo = field(default_factory=Memo)
 
     @property
     def folder(self) -> str:
@@ -68,10 +69,11 @@ class Surroundings:
 
     def state(self) -> Mapping[str, Fact]:
         """Return the process state that differs from the defaults."""
-        if "<state>" not in self.memo:
+        notes = self.memo.notes
+        if "<state>" not in notes:
             taken = facets.snapshot(self.folder, names=(*facets.INPUTS, *facets.RANDOM))
-            self.memo["<state>"] = {ref: Fact(digest(value).hex, "state") for ref, value in taken.items()}
-        state: Mapping[str, Fact] = self.memo["<state>"]
+            notes["<state>"] = {ref: Fact(digest(value).hex, "state") for ref, value in taken.items()}
+        state: Mapping[str, Fact] = notes["<state>"]
         return state
 
 
@@ -138,7 +140,7 @@ class Live:
         hazards = [Blocker(h.detail, _HAZARDS[h.kind]) for h in self.reach.facts.hazards]
         problems = [
             Blocker(
-                p.name,
+                p.part,
                 f"is a {p.type_name}, whose content cannot be compared",
                 f"--ignore {p.name.split('.')[0]} makes the cell cacheable all the same",
             )

@@ -10,14 +10,15 @@ from typing import Any
 
 from vibe_magic.capture import ABSENT, replay
 from vibe_magic.cell import Cell
+from vibe_magic.errors import Undigestible
 from vibe_magic.execute import RESULT, STATE, sharing, user_names
-from vibe_magic.identity import Parts, labels, parts
+from vibe_magic.identity import Memo, Parts, labels, parts
 from vibe_magic.observe import facets
 from vibe_magic.payload import Context
 from vibe_magic.store import Entry, Store
 from vibe_magic.trace import Trace
 
-__all__ = ["aliased", "define", "restore"]
+__all__ = ["aliased", "define", "equate", "restore"]
 
 _HISTORY = ("_", "__", "___")
 
@@ -56,6 +57,14 @@ def restore(
     namespace.update(values)
     replay(outputs, shell, result=result)
     return None if result is ABSENT else result
+
+
+def equate(trace: Trace, namespace: Mapping[str, Any], memo: Memo) -> None:
+    """Let what came back count as what was stored, for readers that go by its digest."""
+    for name, fact in trace.outputs.items():
+        if fact.kind == "value" and name in namespace:
+            with contextlib.suppress(Undigestible):  # then its readers will say so
+                memo.equate(namespace[name], fact.digest)
 
 
 def define(cell: Cell, namespace: dict[str, Any], shell: Any) -> None:

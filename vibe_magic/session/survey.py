@@ -12,6 +12,7 @@ from vibe_magic.store import Entry
 from vibe_magic.trace import Cause
 
 from .asset import Asset
+from .decision import decide
 from .freshness import Verdict
 from .kernel import Session
 from .records import AssetStatus, Record
@@ -57,7 +58,7 @@ def status_of(session: Session, names: Collection[str] = ()) -> tuple[AssetStatu
             continue
         live = session.look(asset, own=True)
         blockers = live.blockers()
-        verdict = session.decide(asset, live) if not asset.spec.force else Verdict(None)
+        verdict = decide(session, asset, live) if not asset.spec.force else Verdict(None)
         inherited = tuple(
             Cause("upstream", name, "is not fresh")
             for name in graph.upstream.get(asset.name, ())
@@ -158,7 +159,7 @@ def _is_done(session: Session, asset: Asset) -> bool:
     live = session.look(asset, own=True)
     if live.blockers():
         return session.journal.consumed(asset.label) != frozenset()
-    return session.decide(asset, live).entry is not None
+    return decide(session, asset, live).entry is not None
 
 
 def load_values(session: Session, names: Collection[str]) -> list[str]:
@@ -211,7 +212,7 @@ def clear(
     removed = 0
     for asset in assets(session, names):
         if stale:
-            kept = session.decide(asset, session.look(asset, own=True)).entry
+            kept = decide(session, asset, session.look(asset, own=True)).entry
             others = [e for e in session.store.entries(asset.name) if kept is None or e.path != kept.path]
             removed += session.store.remove(others)
         else:
@@ -232,7 +233,7 @@ def accept(session: Session, name: str) -> Entry:
     entries = session.store.entries(name)
     if not entries:
         raise UsageError(f"nothing is stored of {name!r}", "%asset accept", "run it first")
-    verdict = session.decide(asset, live)
+    verdict = decide(session, asset, live)
     nearest = verdict.nearest or entries[0]
     trace = present_trace(asset, live, nearest)
     observed = combine("accepted", nearest.observed, live.key)

@@ -289,9 +289,9 @@ def test_the_package_of_an_input_counts(reach) -> None:
 
 def test_memo_spares_the_second_digest(reach, notebook) -> None:
     from vibe_magic.cell import Facts
-    from vibe_magic.identity import explore
+    from vibe_magic.identity import Memo, explore
 
-    namespace, memo = notebook("a = [1]"), {}
+    namespace, memo = notebook("a = [1]"), Memo()
     facts = Facts(reads=frozenset("a"))
     before = explore(facts, namespace, memo=memo)
     namespace["a"].append(2)
