@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
 import sys
@@ -50,6 +51,7 @@ def notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notebo
     vibe_magic.load_ipython_extension(shell)
     yield Notebook(shell)
     vibe_magic.unload_ipython_extension(shell)
+    atexit.unregister(shell.atexit_operations)
     shell.history_manager.close()
     sys.modules["__main__"] = main
 

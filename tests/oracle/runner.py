@@ -204,7 +204,7 @@ def _namespace(namespace: dict[str, Any]) -> tuple[dict[str, Any], set[tuple[str
     hidden = {"In", "Out", "exit", "quit", "get_ipython", "open", "display"}
     del InteractiveShell
     names = sorted(n for n in namespace if not n.startswith("_") and n not in hidden)
-    values = {name: content(namespace[name], {}) for name in names}
+    values = {name: _content(namespace[name]) for name in names}
     return values, _sharing({name: namespace[name] for name in names})
 
 
@@ -242,6 +242,13 @@ def _mutables(value: Any, depth: int = 0) -> set[int]:
     return found.union(*(_mutables(part, depth + 1) for part in parts))
 
 
+def _content(value: Any) -> Any:
+    try:
+        return content(value, {})
+    except RecursionError:
+        return ("too deep", type(value).__name__)
+
+
 def content(value: Any, seen: dict[int, int]) -> Any:
     """Return a value as plain data that tells types and contents apart; our own, not the package's."""
     import types
@@ -272,7 +279,6 @@ def content(value: Any, seen: dict[int, int]) -> Any:
             "function",
             value.__qualname__,
             value.__code__.co_code,
-            repr(value.__code__.co_consts)[:0],
             content(value.__defaults__, seen),
             cells,
         )

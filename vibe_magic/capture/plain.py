@@ -43,7 +43,7 @@ class PlainTap:
     def open(self) -> None:
         """Start to listen."""
         put, hook, publisher = self._patches.put, self._shell.displayhook, self._shell.display_pub
-        for name in ("stdout", "stderr"):
+        for name in ("stdout", "stderr")[: 1 if sys.stderr is sys.stdout else 2]:
             if not put(getattr(sys, name), "write", self._write(name)):
                 self.gaps += (f"sys.{name} cannot be recorded",)
         put(publisher, "publish", self._publish)

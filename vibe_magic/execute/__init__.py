@@ -7,13 +7,14 @@ from .effects import GENERATORS, Effects, identities
 from .evidence import fact_of, summaries
 from .groups import sharing
 from .job import RESULT, STATE, Blocker, Job, Outcome
-from .namespace import user_names
+from .namespace import Bindings, user_names
 from .run import Run, shown
 
 __all__ = [
     "GENERATORS",
     "RESULT",
     "STATE",
+    "Bindings",
     "Blocker",
     "Effects",
     "Job",

@@ -210,6 +210,8 @@ class _Exploration:
         if kind == "value":
             self.values[ref] = value
         self.packages |= {package_of(top) for top in found.modules} - {""}
+        if isinstance(own := getattr(type(value), "__facts__", None), property):
+            self.follow(own.fget(value), "")  # type: ignore[misc]
         for code in found.code:
             self._code(code)
 

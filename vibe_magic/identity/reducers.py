@@ -60,6 +60,11 @@ def _no_content(value: Any, walk: Walk) -> Any:
     raise Undigestible("", type(value).__name__, "it is more than its content")
 
 
+@reduces("vibe_magic.session.functions.AssetFunction")
+def _asset_function(value: Any, walk: Walk) -> Any:
+    return "asset function", value.name, value.function, sorted(value.spec.params.items())
+
+
 @reduces("functools._lru_cache_wrapper")
 def _cached(value: Any, walk: Walk) -> Any:
     return "lru_cache", value.__wrapped__, value.cache_parameters()["maxsize"]

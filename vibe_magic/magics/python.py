@@ -2,9 +2,99 @@
 
 from __future__ import annotations
 
-from vibe_magic.session import AssetStatus, Record, current, survey
+from collections.abc import Callable, Iterable
+from typing import Any, overload
 
-__all__ = ["clear", "run", "status", "why"]
+from vibe_magic.config import parse_age
+from vibe_magic.session import AssetFunction, AssetStatus, Record, Spec, current, present, survey
+
+__all__ = ["asset", "clear", "run", "status", "why"]
+
+
+@overload
+def asset(function: Callable[..., Any], /) -> AssetFunction: ...
+
+
+@overload
+def asset(
+    *,
+    name: str | None = None,
+    ttl: str | float | None = None,
+    deps: str | Iterable[str] = (),
+    ignore: str | Iterable[str] = (),
+    file: str | Iterable[str] = (),
+    env: str | Iterable[str] = (),
+    no_cache: bool = False,
+    force: bool = False,
+    quiet: bool = False,
+) -> Callable[[Callable[..., Any]], AssetFunction]: ...
+
+
+def asset(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Make a function an asset: a call is restored until its code or what it is given has changed.
+
+    Its parameters name what it reads. A call may leave out those that have no default: they are taken from
+    the notebook, or from the asset function of that name, which is brought up to date first. Without the
+    extension the function is just called.
+
+    Parameters
+    ----------
+    function : callable
+        What is decorated.
+    name : str, optional
+        The name of the asset; the function's own by default.
+    ttl : str or float, optional
+        Results expire this long after they were computed: ``"1h"``, or seconds; 0 always runs.
+    deps, ignore, file, env : str or iterable of str
+        As with ``%%asset``: further assets, parameters that do not count, files or globs, and environment
+        variables that count.
+    no_cache, force, quiet : bool
+        Never store; run even if fresh; show no status line.
+
+    Raises
+    ------
+    UsageError
+        The age cannot be read.
+
+    Examples
+    --------
+    >>> @asset(ttl="1h")
+    ... def features(raw):
+    ...     return raw.groupby("user").mean()
+    """
+    if function is not None:
+        return AssetFunction(function, Spec(), present)
+    spec = _spec(**options)
+    return lambda decorated: AssetFunction(decorated, spec, present)
+
+
+def _spec(
+    name: str | None = None,
+    ttl: str | float | None = None,
+    deps: str | Iterable[str] = (),
+    ignore: str | Iterable[str] = (),
+    file: str | Iterable[str] = (),
+    env: str | Iterable[str] = (),
+    no_cache: bool = False,
+    force: bool = False,
+    quiet: bool = False,
+) -> Spec:
+    return Spec(
+        name=name,
+        ttl_s=None if ttl is None else parse_age(str(ttl)),
+        deps=_names(deps),
+        ignore=_names(ignore),
+        files=_names(file),
+        env=_names(env),
+        no_cache=no_cache,
+        force=force,
+        quiet=quiet,
+    )
+
+
+def _names(given: str | Iterable[str]) -> tuple[str, ...]:
+    parts = given.split(",") if isinstance(given, str) else given
+    return tuple(part.strip() for part in parts if part.strip())
 
 
 def run(*names: str, force: bool = False, keep_going: bool = False) -> list[Record]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import facets
-from .audit import muted
+from .audit import muted, note_touched
 from .effects import Effects, effects, irreversible
 from .files import Files, FileState, named_files
 from .paths import Scope, resolve
@@ -21,5 +21,6 @@ __all__ = [
     "irreversible",
     "muted",
     "named_files",
+    "note_touched",
     "resolve",
 ]

@@ -14,13 +14,13 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, Final
 
-__all__ = ["Log", "is_unchanged", "listen", "muted", "unlisten"]
+__all__ = ["Log", "is_unchanged", "listen", "muted", "note_touched", "unlisten"]
 
 READ: Final = "read"
 CREATE: Final = "create"
@@ -90,6 +90,13 @@ def unlisten(log: Log) -> None:
     global _logs
     with _lock:
         _logs = tuple(other for other in _logs if other is not log)
+
+
+def note_touched(read: Iterable[str], written: Iterable[str], base: str) -> None:
+    """Let whoever listens know of files that a restored call read and wrote when it was computed."""
+    for log in _logs:
+        log.touches += [(READ, os.path.normpath(os.path.join(base, name))) for name in read]
+        log.touches += [(CREATE, os.path.normpath(os.path.join(base, name))) for name in written]
 
 
 @contextmanager

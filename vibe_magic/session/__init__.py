@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from .active import activate, current, deactivate, report, report_json
+from .active import activate, current, deactivate, present, report, report_json
+from .functions import AssetFunction
 from .kernel import Session
 from .records import AssetStatus, Record
 from .spec import OPTIONS, Spec, parse_header
 
 __all__ = [
     "OPTIONS",
+    "AssetFunction",
     "AssetStatus",
     "Record",
     "Session",
@@ -17,6 +19,7 @@ __all__ = [
     "current",
     "deactivate",
     "parse_header",
+    "present",
     "report",
     "report_json",
 ]

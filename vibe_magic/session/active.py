@@ -9,7 +9,7 @@ from vibe_magic.errors import UsageError
 from .kernel import Session
 from .records import Record
 
-__all__ = ["activate", "current", "deactivate", "report", "report_json"]
+__all__ = ["activate", "current", "deactivate", "present", "report", "report_json"]
 
 _active: list[Session] = []
 
@@ -35,6 +35,11 @@ def current() -> Session:
     if not _active:
         raise UsageError("the extension is not loaded", "vibe_magic", "run %load_ext vibe_magic")
     return _active[0]
+
+
+def present() -> Session | None:
+    """Return the session of this process, or None."""
+    return _active[0] if _active else None
 
 
 def report() -> list[Record]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from vibe_magic.cell import Cell
 from vibe_magic.graph import Node
@@ -28,17 +29,20 @@ class Asset:
         Its body, analysed.
     cell_id : str
         The front end's identity of the cell; empty where it sends none.
+    function : callable or None
+        What is called instead of a cell being run, if the asset is a function.
     """
 
     name: str
     spec: Spec
     cell: Cell
     cell_id: str = ""
+    function: Any = None
 
     @property
     def label(self) -> str:
-        """What identifies the cell within this kernel."""
-        return self.cell_id or f"asset:{self.name}"
+        """What identifies the cell or function within this kernel."""
+        return self.cell_id or f"{'asset' if self.function is None else 'function'}:{self.name}"
 
     def node(self, reads: frozenset[str] = frozenset()) -> Node:
         """Return the asset as a node of the graph, with the names found to be read."""

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["blockers", "decide"]
 
+PATIENCE_S = 600.0
+"""How long to wait for another process that computes the same result."""
+
 VERSIONS = 30
 """How many stored results of an asset are looked at to find the nearest one."""
 

@@ -24,19 +24,17 @@ from vibe_magic.trace import Cause, Trace
 
 from . import upstream
 from .asset import Asset, Registry
-from .decision import blockers, decide
+from .decision import PATIENCE_S, blockers, decide
 from .freshness import Verdict, judge
 from .journal import Journal
 from .live import Live, Surroundings
 from .records import Record
 from .restore import aliased, equate, restore
 from .spec import Spec, parse_header
+from .telling import Telling
 from .work import draft_of, first_line, is_control, job_of, note_new_modules
 
 __all__ = ["Session"]
-
-PATIENCE_S = 600.0
-"""How long to wait for another process that computes the same result."""
 
 ALIGNED_BYTES = 50 * 2**20
 """Up to this size, what came back is digested at once, to be known as what was stored."""
@@ -82,16 +80,15 @@ class Session:
         self.clock = clock
         self.registry = Registry()
         self.journal = Journal()
-        self.records: list[Record] = []
+        self.telling = Telling(notify)
+        self.records = self.telling.records
         self.folder = os.getcwd()
         self.result: object = None
         self._modules = frozenset(sys.modules)
         facets.begin(self.folder)
         self._settings = settings
-        self._notify = notify
         self._memo = Memo()
-        self._seeded: frozenset[str] = frozenset()
-        self._told: set[tuple[str, str]] = set()
+        self.seeded: frozenset[str] = frozenset()
         self._current: _Current | None = None
         self._locks = ExitStack()
 
@@ -126,7 +123,7 @@ class Session:
                 secret=user_secret(),
                 clock=self.clock,
                 size_limit=settings.cache_size,
-                warn=lambda line: self._notify("cache", line),
+                warn=lambda line: self.telling.notify("cache", line),
             )
         return self._stores[settings.cache_dir]
 
@@ -205,9 +202,13 @@ class Session:
 
     def tell(self, name: str, line: str) -> None:
         """Tell the person something about an asset, once."""
-        if (name, line) not in self._told:
-            self._told.add((name, line))
-            self._notify(name, line)
+        self.telling.once(name, line)
+
+    def record(self, record: Record, detail: str = "") -> None:
+        """Keep what happened to an asset, and show it unless the person wants none of that."""
+        asset = self.registry.assets.get(record.name)
+        quiet = self.settings.quiet or (asset is not None and asset.spec.quiet)
+        self.telling.record(record, detail, quiet)
 
     # An asset that runs for whatever reason
 
@@ -221,6 +222,9 @@ class Session:
         own : bool, optional
             Whether what it has changed itself counts as it was before.
         """
+        if asset.function is not None:
+            live: Live = asset.function.live(self)
+            return live
         facts = self.journal.own(asset.label) if own else {}
         return Live(asset, self.around, facts)
 
@@ -260,7 +264,7 @@ class Session:
     def _locked(self, asset: Asset, live: Live, verdict: Verdict) -> Verdict:
         """Become the one process that computes this key; another one may be done with it by then."""
         self._locks.enter_context(
-            self.store.lock(asset.name, live.key, PATIENCE_S, partial(self._wait, asset.name))
+            self.store.lock(asset.name, live.key, PATIENCE_S, partial(self.wait, asset.name))
         )
         if any(cause.kind == "forced" for cause in verdict.causes):
             return verdict
@@ -271,8 +275,20 @@ class Session:
         self._locks.close()
         return again
 
-    def _wait(self, name: str, who: str) -> None:
+    def wait(self, name: str, who: str) -> None:
+        """Tell that another process computes what an asset wants."""
         self.tell(name, f"waits for {who}, which computes it")
+
+    def discard(self, name: str, entry: Entry, error: CorruptEntry) -> Cause:
+        """Drop a stored result that cannot be read; return the cause to run again."""
+        self.telling.notify(name, f"{error.what}; it is computed again")
+        self.store.remove([entry])
+        return Cause("corrupt", "", error.what)
+
+    def age_of(self, entry: Entry) -> str:
+        """Say when a stored result was computed, and how long that took."""
+        age_s = max(0.0, self.clock() - entry.created_at)
+        return f"computed {format_age(age_s)} ago in {format_age(entry.duration_s)}"
 
     def _restored(self, asset: Asset, entry: Entry, started_s: float, direct: bool) -> tuple[Cause, ...]:
         """Bring an entry back; return why that could not be done, or nothing."""
@@ -283,21 +299,16 @@ class Session:
         try:
             self.result = restore(entry, trace, self.store, asset.cell, self.namespace, self.shell)
         except CorruptEntry as error:
-            self._notify(asset.name, f"{error.what}; it is computed again")
-            self.store.remove([entry])
-            return (Cause("corrupt", "", error.what),)
+            return (self.discard(asset.name, entry, error),)
         self._memo.clear()
         if entry.nbytes < ALIGNED_BYTES:
             equate(trace, self.namespace, self._memo)
-        self._seeded |= {ref for ref, fact in trace.outputs.items() if fact.summary.get("seeded")}
+        self.seeded |= {ref for ref, fact in trace.outputs.items() if fact.summary.get("seeded")}
         self.journal.note(asset.label, trace, self.clock(), direct=direct, entry=str(entry.path))
         self.store.touch(entry)
         took_s = time.perf_counter() - started_s
-        self._record(
-            Record(asset.name, "restored", (), took_s, entry.duration_s, asset.cell_id),
-            f"computed {format_age(max(0.0, self.clock() - entry.created_at))} ago"
-            f" in {format_age(entry.duration_s)}",
-        )
+        done = Record(asset.name, "restored", (), took_s, entry.duration_s, asset.cell_id)
+        self.record(done, self.age_of(entry))
         return ()
 
     # Beginning and ending
@@ -309,7 +320,7 @@ class Session:
         label = cell_id or f"cell:{fingerprint(cell)[:12]}"
         asset = Asset(f"cell_{fingerprint(cell)[:8]}", Spec(), cell, label)
         live = Live(asset, self.around)
-        run = Run(job_of(asset, live, self._seeded, stored=False), self.shell, self.watch)
+        run = Run(job_of(asset, live, self.seeded, stored=False), self.shell, self.watch)
         self._current = _Current(run, label, None)
         run.start()
 
@@ -323,14 +334,14 @@ class Session:
     ) -> None:
         if self.journal.consumed(asset.label) & set(live.reach.inputs):
             self.tell(asset.name, "changes its own input, so running it again applies it again")
-        run = Run(job_of(asset, live, self._seeded, stored=not blockers), self.shell, self.watch)
+        run = Run(job_of(asset, live, self.seeded, stored=not blockers), self.shell, self.watch)
         self._current = _Current(run, asset.label, asset, live.key, causes, blockers, direct)
         run.start()
 
     def _settle(self, current: _Current, outcome: Outcome) -> Record | None:
         self._modules = note_new_modules(self._modules)
         if current.run.job.reach.facts.seeds:
-            self._seeded |= outcome.drawn
+            self.seeded |= outcome.drawn
         entry = None if outcome.failed else self._saved(current, outcome)
         self.journal.note(
             current.label,
@@ -353,7 +364,7 @@ class Session:
             current.asset.cell_id,
             note,
         )
-        self._record(record, self._once(record))
+        self.record(record)
         return record
 
     def _saved(self, current: _Current, outcome: Outcome) -> Entry | None:
@@ -361,18 +372,3 @@ class Session:
             return None
         ttl_s = self.ttl_s(current.asset.spec) if current.asset else None
         return self.store.save(draft_of(current.asset, current.key, outcome, ttl_s, self.clock()))
-
-    def _once(self, record: Record) -> str:
-        """Return the note of a record the first time, and only its gist after that."""
-        if not record.note:
-            return ""
-        first = (record.name, record.note) not in self._told
-        self._told.add((record.name, record.note))
-        return f"not cached: {record.note}" if first else "not cached"
-
-    def _record(self, record: Record, detail: str) -> None:
-        self.records.append(record)
-        asset = self.registry.assets.get(record.name)
-        if not self.settings.quiet and not (asset and asset.spec.quiet) and record.action != "failed":
-            parts = (record.action, "in", format_age(record.duration_s))
-            self._notify(record.name, " · ".join(filter(None, (" ".join(parts), detail))))

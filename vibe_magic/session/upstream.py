@@ -32,6 +32,9 @@ def refresh(session: Session, asset: Asset) -> None:
 
 def rerun(session: Session, asset: Asset, *, force: bool = False) -> Record | None:
     """Restore or run an asset outside its own cell; return what happened."""
+    if asset.function is not None:
+        asset.function.call(force=force)
+        return session.records[-1]
     if session.serve(asset, force=force, direct=False):
         return session.records[-1]
     failed, results = run_body(asset.cell, session.namespace, session.shell)

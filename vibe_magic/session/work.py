@@ -92,7 +92,7 @@ def first_line(asset: Asset) -> str:
 
 def is_control(cell: Cell) -> bool:
     """Tell whether a cell only acts on assets, so that it is no part of the notebook's work."""
-    return "run_line_magic('asset'" in cell.python or "vibe_magic" in cell.facts.mentions
+    return "run_line_magic('asset'" in cell.python
 
 
 def note_new_modules(known: frozenset[str]) -> frozenset[str]:

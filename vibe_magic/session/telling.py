@@ -1,0 +1,50 @@
+"""What a session tells the person, and what it keeps for reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vibe_magic.config import format_age
+
+from .records import Record
+
+__all__ = ["Telling"]
+
+
+class Telling:
+    """The records of a session, and the lines shown about them.
+
+    Parameters
+    ----------
+    notify : callable
+        Takes a name and one line for the person.
+
+    Attributes
+    ----------
+    records : list of Record
+        What happened to the assets, in order.
+    """
+
+    def __init__(self, notify: Callable[[str, str], None]) -> None:
+        self.records: list[Record] = []
+        self.notify = notify
+        self._told: set[tuple[str, str]] = set()
+
+    def once(self, name: str, line: str) -> None:
+        """Tell the person something about an asset, the first time only."""
+        if self._is_new(name, line):
+            self.notify(name, line)
+
+    def record(self, record: Record, detail: str, quiet: bool) -> None:
+        """Keep a record and show it in one line; the reason why it was not stored in full only once."""
+        self.records.append(record)
+        if record.note:
+            detail = f"not cached: {record.note}" if self._is_new(record.name, record.note) else "not cached"
+        if not quiet and record.action != "failed":
+            line = f"{record.action} in {format_age(record.duration_s)}"
+            self.notify(record.name, " · ".join(filter(None, (line, detail))))
+
+    def _is_new(self, name: str, line: str) -> bool:
+        new = (name, line) not in self._told
+        self._told.add((name, line))
+        return new
