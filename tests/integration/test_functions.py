@@ -69,7 +69,8 @@ def test_a_changed_helper_makes_calls_stale(notebook: Notebook) -> None:
 def test_an_asset_cell_depends_on_what_its_calls_depend_on(notebook: Notebook, tmp_path: Path) -> None:
     (tmp_path / "data.txt").write_text("1")
     notebook.run(
-        "import pathlib, vibe_magic as vm\n@vm.asset\ndef load(path):\n    return pathlib.Path(path).read_text()",
+        "import vibe_magic as vm\nfrom pathlib import Path\n"
+        "@vm.asset\ndef load(path):\n    return Path(path).read_text()",
         "c1",
     )
     notebook.run("%%asset first\nfirst = load('data.' + 'txt')", "c2")
