@@ -114,6 +114,8 @@ class Trace:
         Options that shape the result.
     unknown : tuple of str
         What cannot be known without running, such as a clock that was read.
+    refused : tuple of str
+        Why the result was not kept, so that the trace is all there is.
     """
 
     name: str
@@ -130,6 +132,7 @@ class Trace:
     python: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the trace as plain data."""
@@ -142,7 +145,7 @@ class Trace:
         values = {key: value for key, value in data.items() if key in known}
         for side in ("inputs", "outputs"):
             values[side] = {ref: _fact(data) for ref, data in values.get(side, {}).items()}
-        for listed in ("deleted", "mutated", "unknown"):
+        for listed in ("deleted", "mutated", "unknown", "refused"):
             values[listed] = tuple(values.get(listed, ()))
         return cls(**values)
 

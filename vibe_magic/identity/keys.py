@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import stat
+from functools import lru_cache
 from pathlib import Path
 
 import xxhash
@@ -88,5 +89,9 @@ def fingerprint(cell: Cell, docs: bool = False) -> str:
     docs : bool
         Count docstrings and the raw text too: for code that looks at its own source.
     """
-    meaning = encode(ast.parse(cell.python), docs=docs)
-    return combine("cell", meaning, cell.displays, cell.source if docs else "")
+    return _fingerprint(cell.python, cell.displays, cell.source if docs else "", docs)
+
+
+@lru_cache(maxsize=4096)
+def _fingerprint(python: str, displays: bool, source: str, docs: bool) -> str:
+    return combine("cell", encode(ast.parse(python), docs=docs), displays, source)

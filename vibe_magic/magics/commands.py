@@ -119,6 +119,7 @@ class AssetMagics(Magics):
         %asset accept NAME                          declare a stale result right
         %asset pin NAMES, %asset unpin NAMES        never evict, evict again
         """
+        self.session.reread_settings()
         try:
             command, arguments = _parsed(line)
             action: Callable[..., None] = getattr(self, f"_{command}")

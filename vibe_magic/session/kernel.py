@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from .records import Record
 from .restore import aliased, equate, restore
 from .spec import Spec, parse_header
 from .telling import Telling
-from .work import draft_of, first_line, is_control, job_of, note_new_modules
+from .work import draft_of, first_line, is_control, job_of, note_new_modules, plain_name, trace_of
 
 __all__ = ["Session"]
 
@@ -87,17 +87,25 @@ class Session:
         self._modules = frozenset(sys.modules)
         facets.begin(self.folder)
         self._settings = settings
+        self._held: Settings | None = None
         self._memo = Memo()
         self.seeded: frozenset[str] = frozenset()
         self._current: _Current | None = None
+        self._traced: dict[str, tuple[Trace, Entry]] = {}
         self._locks = ExitStack()
 
     # What the session works with
 
     @property
     def settings(self) -> Settings:
-        """The settings as they are now."""
-        return self._settings()
+        """The settings as they were when the present cell began."""
+        if self._held is None:
+            self._held = self._settings()
+        return self._held
+
+    def reread_settings(self) -> None:
+        """Take note that the settings may have changed."""
+        self._held = None
 
     @cached_property
     def files(self) -> Files:
@@ -158,7 +166,7 @@ class Session:
             self._begin_plain(cell, cell_id)
             return False
         spec = parse_header(header)
-        default = cell.first_name or f"cell_{fingerprint(cell)[:8]}"
+        default = cell.first_name or plain_name(cell)
         asset, holder = self.registry.claim(spec, cell, cell_id, default)
         if holder is not None:
             self.tell(
@@ -188,6 +196,7 @@ class Session:
             What happened, if it was an asset.
         """
         current, self._current = self._current, None
+        self.reread_settings()
         if current is None:
             return None
         with self._locks.pop_all():
@@ -195,6 +204,7 @@ class Session:
 
     def drop(self) -> None:
         """Forget a cell that was entered but never left."""
+        self.reread_settings()
         current, self._current = self._current, None
         if current is not None:
             current.run.abandon()
@@ -318,7 +328,7 @@ class Session:
             self._memo.clear()
             return
         label = cell_id or f"cell:{fingerprint(cell)[:12]}"
-        asset = Asset(f"cell_{fingerprint(cell)[:8]}", Spec(), cell, label)
+        asset = Asset(plain_name(cell), Spec(), cell, label)
         live = Live(asset, self.around)
         run = Run(job_of(asset, live, self.seeded, stored=False), self.shell, self.watch)
         self._current = _Current(run, label, None)
@@ -368,7 +378,17 @@ class Session:
         return record
 
     def _saved(self, current: _Current, outcome: Outcome) -> Entry | None:
-        if current.blockers or outcome.blockers or not self.settings.store:
+        """Store a result, or of what is no result that can be kept at least the trace."""
+        if not self.settings.store:
             return None
-        ttl_s = self.ttl_s(current.asset.spec) if current.asset else None
-        return self.store.save(draft_of(current.asset, current.key, outcome, ttl_s, self.clock()))
+        refused = tuple(map(str, current.blockers + outcome.blockers))
+        if current.asset is not None and not refused:
+            ttl_s = self.ttl_s(current.asset.spec)
+            return self.store.save(draft_of(current.asset, current.key, outcome, ttl_s, self.clock()))
+        known = self._traced.get(current.label)
+        trace = replace(outcome.trace, name=plain_name(current.run.job.cell), refused=refused)
+        if known is None or known[0] != trace or not known[1].path.exists():
+            entry = self.store.save(trace_of(trace, outcome.duration_s, self.clock()))
+            if entry is not None:
+                self._traced[current.label] = trace, entry
+        return None

@@ -67,14 +67,22 @@ class Surroundings:
         """The directory that file names are relative to."""
         return self.files.base
 
-    def state(self) -> Mapping[str, Fact]:
+    def state(self) -> Mapping[str, object]:
         """Return the process state that differs from the defaults."""
         notes = self.memo.notes
         if "<state>" not in notes:
-            taken = facets.snapshot(self.folder, names=(*facets.INPUTS, *facets.RANDOM))
-            notes["<state>"] = {ref: Fact(digest(value).hex, "state") for ref, value in taken.items()}
-        state: Mapping[str, Fact] = notes["<state>"]
+            notes["<state>"] = facets.snapshot(self.folder, names=(*facets.INPUTS, *facets.RANDOM))
+        state: Mapping[str, object] = notes["<state>"]
         return state
+
+    def state_fact(self, ref: str) -> Fact:
+        """Return one piece of process state; generators are large, so each is digested when asked for."""
+        notes = self.memo.notes
+        if ref not in notes:
+            state = self.state()
+            notes[ref] = Fact(digest(state[ref]).hex, "state") if ref in state else ABSENT
+        fact: Fact = notes[ref]
+        return fact
 
 
 @dataclass
@@ -171,7 +179,7 @@ class Live:
         if ref in self.own:
             return self.own[ref]
         if ref.startswith("<"):
-            return self.around.state().get(ref, ABSENT)
+            return self.around.state_fact(ref)
         if ref in self.reach.inputs:
             return fact_of(self.reach.inputs[ref])
         return self._beyond(ref)

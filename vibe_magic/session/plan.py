@@ -9,7 +9,7 @@ from pathlib import Path
 from vibe_magic.cell import Cell, analyse, split_header
 from vibe_magic.config import Settings
 from vibe_magic.graph import Graph
-from vibe_magic.identity import file_digest, fingerprint
+from vibe_magic.identity import file_digest
 from vibe_magic.observe import Files
 from vibe_magic.payload import user_secret
 from vibe_magic.store import Entry, Store
@@ -20,6 +20,7 @@ from .freshness import Verdict, judge
 from .recorded import Recorded
 from .records import AssetStatus
 from .spec import Spec, parse_header
+from .work import plain_name
 
 __all__ = ["AssetStatus", "Plan", "plan_notebook"]
 
@@ -73,7 +74,7 @@ class _Walk:
             self._plain(cell, cell_id)
             return
         spec = parse_header(header)
-        default = cell.first_name or f"cell_{fingerprint(cell)[:8]}"
+        default = cell.first_name or plain_name(cell)
         asset, holder = self.registry.claim(spec, cell, cell_id, default)
         if holder is not None:
             self.notes.append(f"{asset.name} is the name of two cells; the second runs uncached")
@@ -85,37 +86,46 @@ class _Walk:
     def _asset(self, asset: Asset) -> None:
         world = Recorded(asset, self.names, self.unknown, self.files)
         ttl_s = self.settings.ttl if asset.spec.ttl_s is None else asset.spec.ttl_s
-        verdict = judge(self.store.entries(asset.name)[:VERSIONS], world, ttl_s, self.now_s)
+        verdict = judge(self._entries(asset.name, "asset"), world, ttl_s, self.now_s)
         if asset.spec.force:
             verdict = Verdict(None, (Cause("forced"),), verdict.nearest)
-        self.found.append(_status(asset, len(self.found), verdict, _note(asset.cell)))
-        self._advance(asset, verdict)
+        traced = self._traced(asset.cell, asset.cell_id) if verdict.nearest is None else verdict
+        note = _note(asset.cell) or "; ".join(_trace(traced.nearest).refused if traced.nearest else ())
+        self.found.append(_status(asset, len(self.found), verdict, note))
+        self._advance(asset, traced)
 
     def _plain(self, cell: Cell, cell_id: str) -> None:
-        asset = Asset(f"cell_{fingerprint(cell)[:8]}", Spec(), cell, cell_id)
-        world = Recorded(asset, self.names, self.unknown, self.files)
-        verdict = judge(self.store.entries(asset.name)[:VERSIONS], world, None, self.now_s)
-        if verdict.entry is not None:
-            trace = Trace.from_json(verdict.entry.trace)
-            for what in trace.unknown:
+        verdict = self._traced(cell, cell_id)
+        if verdict.nearest is not None:
+            for what in _trace(verdict.nearest).unknown:
                 self.notes.append(f"a plain cell uses {what}: what it gives is known when it runs")
-            if trace.unknown:
-                verdict = Verdict(None, verdict.causes, verdict.nearest)
-        self._advance(asset, verdict)
+        self._advance(Asset(plain_name(cell), Spec(), cell, cell_id), verdict)
+
+    def _traced(self, cell: Cell, cell_id: str) -> Verdict:
+        """Find a run of which only the trace was kept, and whether it would do the same again."""
+        asset = Asset(plain_name(cell), Spec(), cell, cell_id)
+        world = Recorded(asset, self.names, self.unknown, self.files)
+        verdict = judge(self._entries(asset.name, "cell"), world, None, self.now_s)
+        if verdict.entry is not None and _trace(verdict.entry).unknown:
+            return Verdict(None, verdict.causes, verdict.nearest)
+        return verdict
+
+    def _entries(self, name: str, kind: str) -> list[Entry]:
+        return [entry for entry in self.store.entries(name) if entry.kind == kind][:VERSIONS]
 
     def _advance(self, asset: Asset, verdict: Verdict) -> None:
         """Take over what the cell leaves behind, as far as it is known."""
         if verdict.nearest is not None:
-            known = frozenset(Trace.from_json(verdict.nearest.trace).inputs)
+            known = frozenset(_trace(verdict.nearest).inputs)
             self.reads[asset.name] = frozenset(ref for ref in known if ref.isidentifier())
         if verdict.entry is None:
             anew = asset.cell.facts.writes
             if verdict.nearest is not None:
-                anew |= Trace.from_json(verdict.nearest.trace).outputs.keys()
+                anew |= _trace(verdict.nearest).outputs.keys()
             for name in anew:
                 self.unknown[name] = asset.name
             return
-        trace = Trace.from_json(verdict.entry.trace)
+        trace = _trace(verdict.entry)
         for name in trace.deleted:
             self.names.pop(name, None)
             self.unknown.pop(name, None)
@@ -144,6 +154,10 @@ def plan_notebook(cells: Sequence[tuple[str, str]], base: Path, settings: Settin
         walk.meet(cell_id, text)
     nodes = (asset.node(walk.reads.get(asset.name, frozenset())) for asset in walk.registry)
     return Plan(tuple(walk.found), Graph(tuple(nodes)), tuple(dict.fromkeys(walk.notes)))
+
+
+def _trace(entry: Entry) -> Trace:
+    return Trace.from_json(entry.trace)
 
 
 def _note(cell: Cell) -> str:

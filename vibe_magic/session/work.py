@@ -9,14 +9,24 @@ from pathlib import Path
 
 from vibe_magic.cell import Cell
 from vibe_magic.execute import Job, Outcome, summaries
-from vibe_magic.identity import combine, note_loaded, text_digest
+from vibe_magic.identity import combine, fingerprint, note_loaded, text_digest
 from vibe_magic.store import Draft, Entry
 from vibe_magic.trace import Trace
 
 from .asset import Asset
 from .live import PYTHON, Live, env_digest
 
-__all__ = ["draft_of", "first_line", "is_control", "is_forced", "job_of", "note_new_modules", "present_trace"]
+__all__ = [
+    "draft_of",
+    "first_line",
+    "is_control",
+    "is_forced",
+    "job_of",
+    "note_new_modules",
+    "plain_name",
+    "present_trace",
+    "trace_of",
+]
 
 
 def job_of(asset: Asset, live: Live, seeded: frozenset[str], *, stored: bool) -> Job:
@@ -43,20 +53,39 @@ def job_of(asset: Asset, live: Live, seeded: frozenset[str], *, stored: bool) ->
     )
 
 
-def draft_of(asset: Asset | None, key: str, outcome: Outcome, ttl_s: float | None, now_s: float) -> Draft:
-    """Return what is stored of a run; of a plain cell, without an asset, only the trace."""
+def draft_of(asset: Asset, key: str, outcome: Outcome, ttl_s: float | None, now_s: float) -> Draft:
+    """Return what is stored of a run whose result can be kept."""
     return Draft(
-        asset=asset.name if asset else outcome.trace.name,
-        key=key or text_digest(outcome.trace.fingerprint),
+        asset=asset.name,
+        key=key,
         observed=combine("observed", repr(sorted(_observed(outcome.trace)))),
         groups=outcome.groups,
         outputs=outcome.outputs,
         trace=outcome.trace.to_json(),
         created_at=now_s,
         duration_s=outcome.duration_s,
-        kind="asset" if asset else "cell",
+        kind="asset",
         ttl_s=ttl_s,
     )
+
+
+def trace_of(trace: Trace, duration_s: float, now_s: float) -> Draft:
+    """Return what is stored of a run of which only the trace can be kept, as of every plain cell."""
+    return Draft(
+        asset=trace.name,
+        key=text_digest(trace.fingerprint),
+        groups={},
+        observed=combine("observed", repr(sorted(_observed(trace)))),
+        trace=trace.to_json(),
+        created_at=now_s,
+        duration_s=duration_s,
+        kind="cell",
+    )
+
+
+def plain_name(cell: Cell) -> str:
+    """Return the name under which a cell without a name of its own is known."""
+    return f"cell_{fingerprint(cell)[:8]}"
 
 
 def present_trace(asset: Asset, live: Live, entry: Entry) -> Trace:
