@@ -225,7 +225,8 @@ class _Exploration:
             self._name(name, None)
         if isinstance(code, FunctionType):
             facts = meaning_of(code.__code__).facts or _facts_of_bytecode(code)
-            facts = replace(facts, reads=facts.reads - set(code.__code__.co_freevars))
+            if code.__code__.co_freevars:
+                facts = replace(facts, reads=facts.reads - set(code.__code__.co_freevars))
             self.code[id(code)] = facts
             scope = code.__globals__
             notebook = scope is self.namespace
@@ -319,6 +320,8 @@ def _facts_of_bytecode(function: FunctionType) -> Facts:
 def _merged(facts: Facts, others: Iterable[Facts]) -> Facts:
     """Add to a cell's facts what matters of the code it can call: not its names, but its effects."""
     every = list(others)
+    if not every:
+        return facts
     return replace(
         facts,
         strings=facts.strings.union(*(f.strings for f in every)),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vibe_magic.execute import Blocker
-from vibe_magic.trace import Cause
+from vibe_magic.trace import Cause, verify
 
 from .asset import Asset
-from .freshness import Verdict, judge
+from .freshness import Verdict, expiry, judge
 from .live import Live
 from .work import is_forced
 
@@ -30,12 +30,17 @@ def decide(session: Session, asset: Asset, live: Live, force: bool = False) -> V
         return Verdict(None, (Cause("forced"),))
     ttl_s = session.ttl_s(asset.spec)
     now_s = session.clock()
+    ran = session.journal.runs.get(asset.label)
+    last = None if ran is None else ran.entry
+    if ran is not None and last is not None and session.store.holds(last):
+        against = [*expiry(last, ttl_s, now_s), *verify(ran.trace, live)]
+        if not against:
+            return Verdict(last, (), last, ran.trace)  # as the last run left it: nothing to look for
     verdict = judge(session.store.find(asset.name, live.key), live, ttl_s, now_s)
     if verdict.entry is not None:
         return verdict
     verdict = judge(session.store.entries(asset.name)[:VERSIONS], live, ttl_s, now_s)
-    ran = session.journal.runs.get(asset.label)
-    if verdict.nearest is None and ran is not None and ran.entry:
+    if verdict.nearest is None and last is not None:
         return Verdict(None, (Cause("evicted", "", "its result is no longer in the cache"),))
     return verdict
 

@@ -24,11 +24,14 @@ class Verdict:
         Why there is none: for the stored result that comes nearest.
     nearest : Entry or None
         That result.
+    trace : Trace or None
+        Its trace.
     """
 
     entry: Entry | None
     causes: tuple[Cause, ...] = ()
     nearest: Entry | None = None
+    trace: Trace | None = None
 
 
 def judge(entries: Iterable[Entry], world: World, ttl_s: float | None, now_s: float) -> Verdict:
@@ -47,12 +50,12 @@ def judge(entries: Iterable[Entry], world: World, ttl_s: float | None, now_s: fl
     """
     best: Verdict | None = None
     for entry in entries:
-        causes = list(verify(Trace.from_json(entry.trace), world))
-        causes += expiry(entry, ttl_s, now_s)
+        trace = Trace.from_json(entry.trace)
+        causes = [*verify(trace, world), *expiry(entry, ttl_s, now_s)]
         if not causes:
-            return Verdict(entry, (), entry)
+            return Verdict(entry, (), entry, trace)
         if best is None or len(causes) < len(best.causes):
-            best = Verdict(None, ordered(causes), entry)
+            best = Verdict(None, ordered(causes), entry, trace)
     return best or Verdict(None, (Cause("never_run"),))
 
 

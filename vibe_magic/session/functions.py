@@ -177,14 +177,15 @@ class _Call:
                     verdict = decide(self.session, self.asset, self.live, self.force)
             if verdict.entry is not None:
                 try:
-                    return self._restored(verdict.entry)
+                    return self._restored(
+                        verdict.entry, verdict.trace or Trace.from_json(verdict.entry.trace)
+                    )
                 except CorruptEntry as error:
                     self.session.discard(self.asset.name, verdict.entry, error)
             return self._run(verdict.causes, ())
 
-    def _restored(self, entry: Entry) -> Any:
+    def _restored(self, entry: Entry, trace: Trace) -> Any:
         session, name = self.session, self.asset.name
-        trace = Trace.from_json(entry.trace)
         space = self.live.around.namespace
         outputs = session.store.outputs(entry)
         values = session.store.load(entry, Context(space, space), [name, STATE])
@@ -194,9 +195,7 @@ class _Call:
         replay(outputs, session.shell)
         note_touched(trace.files, trace.written, session.folder)
         session.store.touch(entry)
-        session.journal.note(
-            self.asset.label, trace, session.clock(), entry=str(entry.path), changed=frozenset()
-        )
+        session.journal.note(self.asset.label, trace, session.clock(), entry=entry, changed=frozenset())
         took_s = time.perf_counter() - self.started_s
         session.record(Record(name, "restored", (), took_s, entry.duration_s), session.age_of(entry))
         return values[name]
@@ -237,7 +236,7 @@ class _Call:
             outcome.trace,
             session.clock(),
             failed=outcome.failed,
-            entry=str(entry.path) if entry else "",
+            entry=entry,
             changed=frozenset(),
         )
         action = "failed" if outcome.failed else "ran"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from vibe_magic.store import Entry
 from vibe_magic.trace import Cause, Fact, Trace
 
 __all__ = ["Journal", "Ran"]
@@ -28,8 +29,8 @@ class Ran:
         The cells that had bound its inputs; names only, since process state is everybody's.
     failed : bool
         Whether it raised.
-    entry : str
-        Where its result is stored; empty if it is not.
+    entry : Entry or None
+        Its stored result, without the trace; None if it is not stored.
     """
 
     number: int
@@ -38,7 +39,7 @@ class Ran:
     trace: Trace
     producers: Mapping[str, str] = field(default_factory=dict)
     failed: bool = False
-    entry: str = ""
+    entry: Entry | None = None
 
 
 @dataclass
@@ -57,7 +58,7 @@ class Journal:
         *,
         direct: bool = True,
         failed: bool = False,
-        entry: str = "",
+        entry: Entry | None = None,
         changed: frozenset[str] | None = None,
     ) -> None:
         """Add a run: from now on the cell is the writer of all that it changed."""
@@ -66,8 +67,9 @@ class Journal:
         producers = {
             ref: self.writers[ref] for ref in trace.inputs if ref.isidentifier() and ref in self.writers
         }
+        kept = None if entry is None else replace(entry, trace={})
         last_direct = self.count if direct or before is None else before.direct
-        self.runs[label] = Ran(self.count, last_direct, at_s, trace, producers, failed, entry)
+        self.runs[label] = Ran(self.count, last_direct, at_s, trace, producers, failed, kept)
         written = trace.outputs.keys() | set(trace.deleted) if changed is None else changed
         self.writers |= dict.fromkeys(written, label)
 

@@ -261,7 +261,7 @@ class Session:
             verdict = self._locked(asset, live, verdict)
         causes = verdict.causes
         if verdict.entry is not None:
-            causes = self._restored(asset, verdict.entry, started_s, direct)
+            causes = self._restored(asset, verdict, started_s, direct)
             if not causes:
                 return True
         self._begin(asset, live, causes, (), direct)
@@ -300,9 +300,11 @@ class Session:
         age_s = max(0.0, self.clock() - entry.created_at)
         return f"computed {format_age(age_s)} ago in {format_age(entry.duration_s)}"
 
-    def _restored(self, asset: Asset, entry: Entry, started_s: float, direct: bool) -> tuple[Cause, ...]:
+    def _restored(self, asset: Asset, verdict: Verdict, started_s: float, direct: bool) -> tuple[Cause, ...]:
         """Bring an entry back; return why that could not be done, or nothing."""
-        trace = Trace.from_json(entry.trace)
+        entry, trace = verdict.entry, verdict.trace
+        assert entry is not None
+        assert trace is not None
         shared = aliased(trace, self.namespace)
         if shared:
             return (Cause("input", shared, "other names hold it, too, and the cell changes it"),)
@@ -314,7 +316,7 @@ class Session:
         if entry.nbytes < ALIGNED_BYTES:
             equate(trace, self.namespace, self._memo)
         self.seeded |= {ref for ref, fact in trace.outputs.items() if fact.summary.get("seeded")}
-        self.journal.note(asset.label, trace, self.clock(), direct=direct, entry=str(entry.path))
+        self.journal.note(asset.label, trace, self.clock(), direct=direct, entry=entry)
         self.store.touch(entry)
         took_s = time.perf_counter() - started_s
         done = Record(asset.name, "restored", (), took_s, entry.duration_s, asset.cell_id)
@@ -359,7 +361,7 @@ class Session:
             self.clock(),
             direct=current.direct,
             failed=outcome.failed,
-            entry=str(entry.path) if entry else "",
+            entry=entry,
             changed=outcome.changed,
         )
         if current.asset is None:

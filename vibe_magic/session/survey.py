@@ -13,7 +13,7 @@ from vibe_magic.trace import Cause
 
 from .asset import Asset
 from .decision import decide
-from .freshness import Verdict
+from .freshness import Verdict, judge
 from .kernel import Session
 from .records import AssetStatus, Record
 from .upstream import rerun
@@ -233,7 +233,7 @@ def accept(session: Session, name: str) -> Entry:
     entries = session.store.entries(name)
     if not entries:
         raise UsageError(f"nothing is stored of {name!r}", "%asset accept", "run it first")
-    verdict = decide(session, asset, live)
+    verdict = judge(entries, live, session.ttl_s(asset.spec), session.clock())
     nearest = verdict.nearest or entries[0]
     trace = present_trace(asset, live, nearest)
     observed = combine("accepted", nearest.observed, live.key)

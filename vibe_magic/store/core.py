@@ -79,6 +79,14 @@ class Store:
         found = reading.read_entries(paths, self._secret, pinned, self._corrupt)
         return _newest_first(e for e in found if e.asset == asset)
 
+    def used_at(self, entry: Entry) -> float:
+        """Return when an entry was last restored, or made, in seconds since the epoch."""
+        return reading.used_at(entry)
+
+    def holds(self, entry: Entry) -> bool:
+        """Tell whether an entry that was found earlier has not been removed since."""
+        return reading.is_there(entry)
+
     def assets(self) -> tuple[str, ...]:
         """Return the names of the assets that have entries, sorted."""
         return tuple(sorted({entry.asset for entry in self.entries()}))
@@ -154,7 +162,7 @@ class Store:
             return None
         self._grow(draft.nbytes)
         pinned = self._is_pinned(draft.asset)
-        return entry_of_meta(meta, self.root.joinpath(*call_id), used_at=None, pinned=pinned)
+        return entry_of_meta(meta, self.root.joinpath(*call_id), pinned=pinned)
 
     def accept(self, entry: Entry, *, key: str, observed: str, trace: Mapping[str, Any]) -> Entry | None:
         """Declare a result right under another key; both entries stay.
@@ -173,7 +181,7 @@ class Store:
         except OSError as error:
             self._not_stored(error)
             return None
-        return entry_of_meta(meta, path, used_at=None, pinned=entry.pinned)
+        return entry_of_meta(meta, path, pinned=entry.pinned)
 
     def remove(self, entries: Iterable[Entry]) -> int:
         """Remove entries, in use or not; return how many are gone."""

@@ -106,8 +106,6 @@ class Entry:
         Where its outputs are; empty if it displayed nothing.
     accepted_at : float or None
         When a person declared this result right for inputs under which it was not computed.
-    last_used_at : float
-        When it was last restored, or made.
     pinned : bool
         Whether the asset is never evicted.
     """
@@ -127,7 +125,6 @@ class Entry:
     outputs_file: str
     outputs_digest: str
     accepted_at: float | None
-    last_used_at: float
     pinned: bool
 
     @property
@@ -213,7 +210,7 @@ def meta_of_draft(draft: Draft) -> dict[str, Any]:
     }
 
 
-def entry_of_meta(meta: Mapping[str, Any], path: Path, *, used_at: float | None, pinned: bool) -> Entry:
+def entry_of_meta(meta: Mapping[str, Any], path: Path, *, pinned: bool) -> Entry:
     """Make an entry from checked metadata."""
     groups = {
         label: Group(g["file"], tuple(g["names"]), tuple(g["externals"]), g["nbytes"], g["signature"])
@@ -226,6 +223,5 @@ def entry_of_meta(meta: Mapping[str, Any], path: Path, *, used_at: float | None,
         groups=groups,
         outputs_file=meta["outputs"]["file"],
         outputs_digest=meta["outputs"]["digest"],
-        last_used_at=max(used_at or 0.0, meta["created_at"]),
         pinned=pinned,
     )

@@ -39,7 +39,7 @@ def parse_entry(data: bytes, directory: str, secret: bytes, *, pinned: bool) -> 
         raise CorruptEntry("stands under another key", directory)
     if path.parent.name != layout.asset_slug(meta["asset"]):
         raise CorruptEntry("stands under another asset", directory)
-    return entry_of_meta(meta, path, used_at=_used_at(directory), pinned=pinned)
+    return entry_of_meta(meta, path, pinned=pinned)
 
 
 def entry_directories(directory: str, prefix: str = "") -> tuple[list[str], bool]:
@@ -149,8 +149,14 @@ def _bytes(path: str) -> bytes:
         return file.readall()
 
 
-def _used_at(directory: str) -> float | None:
+def used_at(entry: Entry) -> float:
+    """Return when an entry was last restored, or made."""
     try:
-        return float(_bytes(os.path.join(directory, layout.USED)))
+        return max(entry.created_at, float(_bytes(os.path.join(entry.path, layout.USED))))
     except (OSError, ValueError):
-        return None
+        return entry.created_at
+
+
+def is_there(entry: Entry) -> bool:
+    """Tell whether an entry that was read earlier has not been removed since."""
+    return os.path.exists(os.path.join(entry.path, layout.META))
