@@ -490,6 +490,13 @@ CASES = [
         ran=("y",),
     ),
     same(
+        "what the compiler warns of is told as often as without us",
+        r"def f(t): return t + '\s'",
+        A + r"y = f('\d') + ('x' if len('\w') is 3 else '')",
+        A + r"z = f('\p')",
+        restored=("y", "z"),
+    ),
+    same(
         "a frame shares its index with a series",
         "import pandas as pd\ns = pd.Series([1, 2], index=pd.Index([3, 4]))",
         A + "d = pd.DataFrame({'a': s})",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .definitions import definitions, is_definition
 from .encoding import encode
 from .facts import Facts, Hazard
+from .parsing import parse, unwarned
 from .reading import facts_of, facts_of_module
 from .text import Cell, analyse, python_source, split_header
 
@@ -18,6 +19,8 @@ __all__ = [
     "facts_of",
     "facts_of_module",
     "is_definition",
+    "parse",
     "python_source",
     "split_header",
+    "unwarned",
 ]

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from .definitions import bound_names, definitions
 from .facts import Facts
+from .parsing import parse
 from .reading import Reader
 
 __all__ = ["Cell", "analyse", "python_source", "split_header"]
@@ -88,7 +89,7 @@ def analyse(source: str, python: str | None = None) -> Cell:
         As the compiler says.
     """
     python = python_source(source) if python is None else python
-    tree = ast.parse(python)
+    tree = parse(python)
     reader = Reader()
     reader.block(tree.body)
     facts = reader.facts()

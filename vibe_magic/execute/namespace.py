@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,11 @@ _SHELL_NAMES = frozenset(
 
 def user_names(namespace: Mapping[str, Any]) -> set[str]:
     """Return the names that belong to the person, not to the shell and its history."""
-    return {name for name in namespace if name not in _SHELL_NAMES and not _history(name)}
+    return set(filter(_is_user, namespace))
+
+
+def _is_user(name: str) -> bool:
+    return name not in _SHELL_NAMES and not _history(name)
 
 
 def _history(name: str) -> bool:
@@ -75,16 +79,18 @@ class Bindings:
     @classmethod
     def of(cls, namespace: MutableMapping[str, Any], definite: Collection[str]) -> Bindings:
         """Remember a namespace before code runs that surely binds the ``definite`` names."""
-        names = user_names(namespace)
-        held = {name: namespace[name] for name in names if name not in definite}
-        return cls(held, frozenset(names))
+        held = dict(namespace)
+        for name in definite:
+            held.pop(name, None)
+        return cls(held, frozenset(namespace))
 
-    def changes(self, namespace: Mapping[str, Any], writes: Collection[str]) -> NameChanges:
+    def changes(self, namespace: Mapping[str, Any], writes: Set[str]) -> NameChanges:
         """Compare with the namespace after a run of code that may bind ``writes``."""
-        after = user_names(namespace)
-        bound = {name for name in after if not self._same(name, namespace[name])}
-        kept = {name for name in writes if name in after and name not in bound}
-        return NameChanges(frozenset(bound), frozenset(self.names - after), frozenset(kept))
+        held = self.held.get
+        bound = {name for name, value in namespace.items() if held(name, _NOTHING) is not value}
+        deleted = self.names - namespace.keys()
+        kept = namespace.keys() & writes - bound
+        return NameChanges(*(frozenset(filter(_is_user, names)) for names in (bound, deleted, kept)))
 
-    def _same(self, name: str, value: Any) -> bool:
-        return name in self.held and self.held[name] is value
+
+_NOTHING = object()

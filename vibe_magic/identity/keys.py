@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import stat
 from functools import lru_cache
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import xxhash
 
-from vibe_magic.cell import Cell, encode
+from vibe_magic.cell import Cell, encode, parse
 
 __all__ = ["combine", "file_digest", "fingerprint", "text_digest"]
 
@@ -94,4 +93,4 @@ def fingerprint(cell: Cell, docs: bool = False) -> str:
 
 @lru_cache(maxsize=4096)
 def _fingerprint(python: str, displays: bool, source: str, docs: bool) -> str:
-    return combine("cell", encode(ast.parse(python), docs=docs), displays, source)
+    return combine("cell", encode(parse(python), docs=docs), displays, source)

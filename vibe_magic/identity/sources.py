@@ -11,7 +11,7 @@ from functools import lru_cache
 from types import CodeType
 from typing import Any, NamedTuple
 
-from vibe_magic.cell import Facts, encode, facts_of
+from vibe_magic.cell import Facts, encode, facts_of, parse, unwarned
 
 __all__ = ["Meaning", "meaning_of"]
 
@@ -79,12 +79,12 @@ def _functions(text: str, filename: str, flags: int) -> tuple[tuple[ast.AST, Cod
     The compiler looks at what else is compiled with a function (3.11 calls the attributes of an imported
     module differently): modules are compiled whole, cells statement by statement.
     """
+    flags |= _TOP_LEVEL_AWAIT
     try:
-        tree = ast.parse(text)
+        tree = parse(text)
         units = [tree, *(ast.Module([statement], []) for statement in tree.body if len(tree.body) > 1)]
-        codes = [
-            compile(unit, filename, "exec", _TOP_LEVEL_AWAIT | flags, dont_inherit=True) for unit in units
-        ]
+        with unwarned():
+            codes = [compile(unit, filename, "exec", flags, dont_inherit=True) for unit in units]
     except (SyntaxError, ValueError, RecursionError):
         return ()
     nodes: dict[tuple[int, str], list[ast.AST]] = {}

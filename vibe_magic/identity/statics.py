@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import ModuleType
 
-from vibe_magic.cell import Facts, encode, facts_of_module, is_definition
+from vibe_magic.cell import Facts, encode, facts_of_module, is_definition, parse
 
 from .keys import combine, file_digest
 from .modules import _is_local_file
@@ -147,7 +147,7 @@ def _slice(path: str, stamp: str, wanted: str) -> tuple[str, frozenset[tuple[str
 def _outline(path: str, _stamp_of_content: str) -> _Outline | None:
     try:
         with open(path, "rb") as file:
-            tree = ast.parse(file.read())
+            tree = parse(file.read())
     except (OSError, SyntaxError, ValueError):
         return None
     binds: dict[str, list[int]] = {}
@@ -206,7 +206,7 @@ def describe_source(module: str, attribute: str, search_path: Sequence[str] = ()
         return {}
     with open(path, encoding="utf-8") as file:
         text = file.read()
-    body = ast.parse(text).body
+    body = parse(text).body
     chosen = outline.binds.get(attribute.partition(".")[0], ())
     parts = [ast.get_source_segment(text, body[index]) or "" for index in chosen]
     return {"source": "\n".join(parts)}

@@ -216,7 +216,7 @@ class _Call:
             watch.close()
         space[self.asset.name] = value
         outcome = run.finish(False)
-        changes = before.changes(session.namespace, ())
+        changes = before.changes(session.namespace, frozenset())
         rebound = sorted(changes.bound | changes.deleted)
         against += tuple(Blocker(name, "is bound by this function") for name in rebound)
         self._settle(outcome, causes, against)

@@ -7,6 +7,7 @@ import re
 
 from ..facts import Hazard
 from ..hazards import FRAME_ATTRIBUTES, IPYTHON_TEXT, SHELL_MAGICS, WRAPPERS
+from ..parsing import parse
 from .functions import Functions
 
 __all__ = ["Reader"]
@@ -80,7 +81,7 @@ class Reader(Functions):
 
     def _code(self, text: str) -> bool:
         try:
-            tree = ast.parse(text)
+            tree = parse(text)
         except (SyntaxError, ValueError):
             return False
         self.block(tree.body)
