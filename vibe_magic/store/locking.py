@@ -60,7 +60,7 @@ def hold(path: Path, patience_s: float, waiting: Callable[[str], None] | None = 
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path, thread_local=False)
         got = _acquired(lock, path, patience_s, waiting)
-    except (OSError, NotImplementedError, RuntimeError):
+    except (OSError, NotImplementedError):
         lock = None  # a file system without locks, or read-only: computing twice does no harm
     try:
         yield got
@@ -85,11 +85,18 @@ def _try(lock: object, patience_s: float) -> bool:
     from filelock import FileLock, Timeout
 
     assert isinstance(lock, FileLock)
-    try:
-        lock.acquire(timeout=patience_s, poll_interval=_POLL_S)
-    except Timeout:
-        return False
-    return True
+    end_s = time.monotonic() + patience_s
+    while True:
+        try:
+            lock.acquire(timeout=max(0.0, end_s - time.monotonic()), poll_interval=_POLL_S)
+        except Timeout:
+            return False
+        except RuntimeError:  # another lock of this thread, or of one that had its number: it will let go
+            if time.monotonic() >= end_s:
+                return False
+            time.sleep(_POLL_S)
+        else:
+            return True
 
 
 def _released(lock: object, path: Path) -> None:
