@@ -490,6 +490,15 @@ CASES = [
         ran=("y",),
     ),
     same(
+        "drawing into a figure that another cell left open",
+        "import matplotlib\nmatplotlib.use('agg')\nimport matplotlib.pyplot as plt",
+        A + "fig, ax = plt.subplots()",
+        A + "n = 1\nplt.xlabel('E')",
+        A + "m = 2",
+        "print(ax.get_xlabel())",
+        restored=("m",),
+    ),
+    same(
         "what the compiler warns of is told as often as without us",
         r"def f(t): return t + '\s'",
         A + r"y = f('\d') + ('x' if len('\w') is 3 else '')",

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping
 from types import FunctionType
 from typing import Any
 
+from vibe_magic.cell import unwarned
 from vibe_magic.errors import Undigestible
 
+from .code import followed
 from .sources import meaning_of
 from .values import digest
 
@@ -18,9 +20,13 @@ __all__ = ["describe", "difference"]
 _KEYS = 1000
 _COLUMNS = 200
 _REPR = 120
+_CELLS = 2_000_000
+"""Up to this many values, the columns of a table are compared one by one."""
+
 _SCALARS = (int, float, complex, bool, str, bytes, type(None))
 
 
+@unwarned()
 def describe(value: Any) -> dict[str, Any]:
     """Summarise a value: type, shape, columns, length, digests of its keys, its text or source.
 
@@ -31,6 +37,8 @@ def describe(value: Any) -> dict[str, Any]:
         return summary | {"source": meaning_of(value.__code__).source}
     if isinstance(value, type):
         return summary | {"source": _class_source(value)}
+    if followed(type(value)) and type(value).__module__ != "builtins":
+        return summary  # to ask would run the person's code
     with contextlib.suppress(Exception):  # a foreign object may refuse any question
         summary |= dict(_outline(value))
     return summary
@@ -56,18 +64,25 @@ def _outline(value: Any) -> Iterator[tuple[str, Any]]:
         yield "dtype", str(getattr(value, "dtype", ""))
     columns = getattr(value, "columns", None)
     if columns is not None and isinstance(shape, tuple) and len(columns) <= _COLUMNS:
-        yield "columns", {str(name): _short(value[name]) for name in columns}
+        small = shape[0] * len(columns) <= _CELLS
+        yield "columns", {str(name): _short(value[name]) if small else "" for name in columns}
     elif isinstance(value, Mapping):
         yield "len", len(value)
         if len(value) <= _KEYS:
             yield "keys", {repr(key)[:_REPR]: _short(part) for key, part in value.items()}
     elif isinstance(value, list | tuple | set | frozenset | bytearray):
         yield "len", len(value)
-        if len(value) <= 20:
+        if len(value) <= 20 and all(type(part) in _SCALARS for part in value):
             yield "repr", repr(value)[:_REPR]
 
 
 def _short(value: Any) -> str:
+    """Return the beginning of a digest; empty for what has none, or is too large to be digested twice."""
+    size = getattr(value, "size", None) if hasattr(value, "dtype") else None
+    if (size if isinstance(size, int) else 0) > _CELLS:
+        return ""
+    if isinstance(value, list | tuple | dict | set | frozenset) and len(value) > _KEYS:
+        return ""
     try:
         return digest(value).hex[:16]
     except Undigestible:

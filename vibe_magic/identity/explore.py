@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from vibe_magic.cell import Facts
+from vibe_magic.cell import Facts, unwarned
 from vibe_magic.errors import Undigestible
 
 from .describe import describe
@@ -98,6 +98,7 @@ class Reach:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
+@unwarned()
 def explore(
     facts: Facts,
     namespace: dict[str, Any],

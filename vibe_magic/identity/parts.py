@@ -10,6 +10,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from vibe_magic.cell import unwarned
+
 from .code import followed
 from .kinds import ATOM, IMMUTABLE, TUPLE, kind_of
 from .memory import span
@@ -45,6 +47,7 @@ class Parts:
 _NONE = Parts(frozenset())
 
 
+@unwarned()
 def parts(value: Any, opaque: Collection[int] = ()) -> Parts:
     """Return what a value reaches that can change.
 

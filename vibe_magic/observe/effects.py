@@ -91,10 +91,18 @@ def _logging_outlets() -> tuple[tuple[str, tuple[int, ...]], ...]:
     return tuple(one for one in found if one[1])
 
 
-def _figures() -> tuple[int, ...]:
-    """Return the figures that pyplot holds; a cell may go on with one that an earlier one began."""
+def _figures() -> tuple[tuple[object, ...], ...]:
+    """Return what the figures that pyplot holds look like: a cell may draw into one of an earlier cell."""
     module = sys.modules.get("matplotlib._pylab_helpers")
-    return tuple(module.Gcf.figs) if module is not None else ()
+    if module is None:
+        return ()
+    return tuple((number, *_drawn(held.canvas.figure)) for number, held in module.Gcf.figs.items())
+
+
+def _drawn(figure: Any) -> tuple[object, ...]:
+    """Return what tells that something was added to a figure, without drawing it."""
+    axes = [(id(axes), repr(axes), len(axes.get_children()), axes.get_aspect()) for axes in figure.axes]
+    return (id(figure), len(figure.get_children()), tuple(figure.get_size_inches()), tuple(axes))
 
 
 def _shell_effects(shell: Any) -> dict[str, Any]:

@@ -53,6 +53,7 @@ class Packed:
         return seal(self.stream, self.buffers, secret, place)
 
 
+@unwarned()
 def pack(objects: Mapping[str, object], context: Context, *, check: bool = True) -> Packed:
     """Pack variables that belong together into one piece.
 
