@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from vibe_magic.cell import unwarned
 from vibe_magic.errors import Unpicklable
 from vibe_magic.payload import loader
 from vibe_magic.payload.context import Context
