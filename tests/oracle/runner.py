@@ -59,6 +59,7 @@ class Observed:
     shared: set[tuple[str, str]] = field(default_factory=set)
     actions: list[list[tuple[str, str, str, bool]]] = field(default_factory=list)
     before: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
     fault: str = ""
 
 
@@ -139,7 +140,8 @@ def _pass(each: Pass, shell: Any, warm: bool) -> Observed:
         before = _records(warm)
         if not warm:
             found.before.append(_state(shell.user_ns))
-        outputs, ok = _shown(text, cell.id, shell)
+        outputs, told, ok = _shown(text, cell.id, shell)
+        found.told += told
         found.outputs.append(outputs)
         found.actions.append(_records(warm)[len(before) :])
         if not (ok or each.goes_on):
@@ -174,8 +176,11 @@ def _records(warm: bool) -> list[tuple[str, str, str, bool]]:
     return [(r.name, r.action, r.note or "; ".join(map(str, r.causes)), bool(r.note)) for r in report()]
 
 
-def _shown(text: str, cell_id: str, shell: Any) -> tuple[list[Any], bool]:
-    """Run one cell; return what it wrote and displayed, without what differs from run to run."""
+def _shown(text: str, cell_id: str, shell: Any) -> tuple[list[Any], list[str], bool]:
+    """Run one cell; return what it wrote and displayed, without what differs from run to run.
+
+    What the extension tells the person is apart from that.
+    """
     from IPython.utils.capture import capture_output
 
     with capture_output() as captured:
@@ -187,10 +192,11 @@ def _shown(text: str, cell_id: str, shell: Any) -> tuple[list[Any], bool]:
         for output in captured.outputs
         if not output.metadata.get("vibe_magic")
     ]
+    told = [o.data["text/plain"] for o in captured.outputs if o.metadata.get("vibe_magic")]
     shown.append(_normal(repr(result.result)))
     if error is not None:
         shown = [type(error).__name__, _normal(str(error))]
-    return shown, error is None
+    return shown, told, error is None
 
 
 def _normal(text: str) -> str:
