@@ -79,9 +79,7 @@ def digests() -> None:
     ours = best_s(lambda: digest(array), 3)
     bare = best_s(lambda: xxhash.xxh3_128(array.view("u1")).digest(), 3)
     theirs = best_s(lambda: joblib.hash(array), 1)
-    print(
-        f"digest of 1 GB {ours * 1e3:.0f} ms: {bare / ours:.0%} of bare xxh3, {theirs / ours:.0f} × joblib.hash"
-    )
+    print(f"1 GB digest {ours * 1e3:.0f} ms: {bare / ours:.0%} of bare xxh3, {theirs / ours:.0f} × joblib")
 
 
 def statuses(shell: Any, assets: int) -> None:
@@ -107,9 +105,7 @@ def loading() -> None:
     command = [sys.executable, "-c", LOAD]
     runs = [subprocess.run(command, env=environ, capture_output=True, check=True) for _ in range(7)]
     took = [float(run.stdout) for run in runs]
-    print(
-        f"%load_ext: median of 7 processes {statistics.median(took) * 1e3:.0f} ms, best {min(took) * 1e3:.0f} ms"
-    )
+    print(f"%load_ext: median of 7 {statistics.median(took) * 1e3:.0f} ms, best {min(took) * 1e3:.0f} ms")
 
 
 def main(assets: int = 10_000) -> None:

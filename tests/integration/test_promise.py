@@ -42,6 +42,7 @@ def same(
 
 
 A = "%%asset\n"
+PUT = "def f(self): return self * k\nsetattr(F, 'twice', f)"
 CASES = [
     same("nothing changed", "x = 2", A + "y = x + 1\nprint(y)\ny", restored=("y",)),
     Case(
@@ -591,6 +592,41 @@ CASES = [
         ("class O: pass\no = O()\np = [{o}, o]", A + "y = p[1] in p[0]"),
         ("class O: pass\no = O()\np = [{O()}, o]", A + "y = p[1] in p[0]"),
         ran=("y",),
+    ),
+    Case(
+        "a method put into a class of a package",
+        (
+            "import fractions as q",
+            "q.Fraction.twice = lambda self: self * 2",
+            A + "y = q.Fraction(1).twice()",
+        ),
+        (
+            "import fractions as q",
+            "q.Fraction.twice = lambda self: self * 3",
+            A + "y = q.Fraction(1).twice()",
+        ),
+        ran=("y",),
+    ),
+    Case(
+        "what a method put into a class of a package calls",
+        ("from fractions import Fraction as F\nk = 2", PUT, A + "y = F(1).twice()"),
+        ("from fractions import Fraction as F\nk = 3", PUT, A + "y = F(1).twice()"),
+        ran=("y",),
+    ),
+    same(
+        "what a call adds to a class or function of the cell",
+        "def mark(thing):\n    setattr(thing, 'mark', 1)",
+        A + "class C: pass\ndef f(): pass\nmark(C)\nmark(f)",
+        A + "class D: pass\nsetattr(D, 'k', 2)",
+        "print(C.mark, f.mark, D.k)",
+    ),
+    same(
+        "an asset that puts a method into a class of a package",
+        "from fractions import Fraction",
+        A + "n = 1\nFraction.twice = lambda self: self * 2",
+        A + "y = Fraction(1).twice()",
+        restored=("y",),
+        ran=("n",),
     ),
     Case(
         "another module under the same name",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .definitions import definitions, is_definition
+from .definitions import bound_names, definitions, is_definition
 from .encoding import encode
 from .facts import Facts, Hazard
 from .parsing import parse, unwarned
@@ -14,6 +14,7 @@ __all__ = [
     "Facts",
     "Hazard",
     "analyse",
+    "bound_names",
     "definitions",
     "encode",
     "facts_of",

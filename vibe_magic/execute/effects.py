@@ -15,6 +15,7 @@ from vibe_magic.payload import Context, Packed, pack
 from .groups import grouped, sharing
 from .job import RESULT, STATE, Blocker, Job
 from .namespace import NameChanges
+from .pristine import pristine
 
 __all__ = ["GENERATORS", "Effects", "blockers_of", "identities", "pack_groups"]
 
@@ -85,7 +86,8 @@ class Effects:
         kept = names.bound | (mutated - names.deleted)
         if job.out is not None:
             kept &= job.out | mutated
-        values = {name: job.namespace[name] for name in sorted(kept - job.cell.defines)}
+        again = job.cell.defines & pristine(job.cell, job.namespace)
+        values = {name: job.namespace[name] for name in sorted(kept - again)}
         if results:
             values[RESULT] = results[-1] if len(results) == 1 else list(results)
         if state:
@@ -153,7 +155,8 @@ def _code_of(job: Job, effects: Effects) -> dict[str, Any]:
     """Return functions and classes by name that will be there before the values come back."""
     read = {ref for ref, identity in job.reach.inputs.items() if identity.kind in ("function", "class")}
     read -= effects.names.bound | effects.names.deleted
-    return {name: job.namespace[name] for name in read | job.cell.defines if name in job.namespace}
+    there = read | (job.cell.defines - effects.values.keys())
+    return {name: job.namespace[name] for name in there if name in job.namespace}
 
 
 def _changed_in_place(job: Job, names: NameChanges) -> tuple[frozenset[str], tuple[str, ...]]:

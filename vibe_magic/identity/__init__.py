@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from . import code as code
+from .code import own_members
 from .describe import describe, difference
 from .explore import Identity, Problem, Reach, explore
 from .keys import combine, file_digest, fingerprint, text_digest
 from .labels import labels, same_names
 from .memo import Memo
-from .modules import package_version
+from .modules import is_local, module_of, package_version
 from .parts import Parts, parts
 from .statics import describe_source, module_static, note_loaded
 from .values import Digest, digest
@@ -28,9 +29,12 @@ __all__ = [
     "explore",
     "file_digest",
     "fingerprint",
+    "is_local",
     "labels",
+    "module_of",
     "module_static",
     "note_loaded",
+    "own_members",
     "package_version",
     "parts",
     "same_names",

@@ -14,7 +14,7 @@ from .sources import meaning_of
 if TYPE_CHECKING:
     from .values import Walk
 
-__all__ = ["followed"]
+__all__ = ["followed", "own_members"]
 
 _CLASS_NOISE = frozenset(
     [
@@ -104,12 +104,24 @@ def _class(value: type, walk: Walk) -> Any:
     if not followed(value) and (_found_by_name(value) or not value.__flags__ & _HEAP):
         return _package(value, walk)
     walk.met(value)
-    members = {
+    members = dict(sorted(_content_of(value).items()))
+    return "class", value.__qualname__, type(value), list(value.__bases__), members
+
+
+def _content_of(value: type) -> dict[str, Any]:
+    return {
         name: member
-        for name, member in sorted(vars(value).items())
+        for name, member in vars(value).items()
         if name not in _CLASS_NOISE and not isinstance(member, _SLOTS)
     }
-    return "class", value.__qualname__, type(value), list(value.__bases__), members
+
+
+def own_members(value: type) -> dict[str, Any]:
+    """Return what a class has by itself and its statement, or somebody later, put there."""
+    made = {"__annotations__", "__slots__"}
+    if vars(value).get("__hash__", made) is None:  # goes with __eq__
+        made.add("__hash__")
+    return {name: member for name, member in _content_of(value).items() if name not in made}
 
 
 _SLOTS = (types.MemberDescriptorType, types.GetSetDescriptorType)

@@ -106,6 +106,7 @@ def explore(
     ignore: frozenset[str] = frozenset(),
     memo: Memo | None = None,
     search_path: Sequence[str] = (),
+    also: Mapping[str, Any] | None = None,
 ) -> Reach:
     """Resolve what a cell reads, and what the code it reaches reads in turn.
 
@@ -121,9 +122,13 @@ def explore(
         Digests that hold for as long as its owner does not clear it.
     search_path : sequence of str
         Where local modules lie, besides ``sys.path``.
+    also : dict of str to object, optional
+        What counts although no name leads to it, by reference.
     """
     walk = _Exploration(namespace, ignore, Memo() if memo is None else memo, tuple(search_path))
     walk.follow(facts, "")
+    for ref, value in (also or {}).items():
+        walk.count(ref, value)
     walk.run()
     return walk.reach(facts)
 
@@ -157,6 +162,10 @@ class _Exploration:
         self.waiting += [(scope, name, facts.attributes.get(name)) for name in facts.reads]
         for module, path in facts.modules:
             self._module(module, path)
+
+    def count(self, ref: str, value: Any) -> None:
+        """Make a value an input."""
+        self._value(ref, value, None)
 
     def run(self) -> None:
         """Work the list off."""
@@ -330,5 +339,6 @@ def _merged(facts: Facts, others: Iterable[Facts]) -> Facts:
         hazards=tuple(dict.fromkeys((*facts.hazards, *(h for f in every for h in f.hazards)))),
         introspects=facts.introspects or any(f.introspects for f in every),
         seeds=facts.seeds or any(f.seeds for f in every),
+        stores=facts.stores.union(*(f.stores for f in every)),
         mentions=facts.mentions.union(*(f.mentions for f in every)),
     )

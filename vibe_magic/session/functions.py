@@ -126,7 +126,7 @@ class AssetFunction:
         if arguments is None:
             arguments, own = self._offered(session)
         space = {**arguments, self.name: self}
-        around = Surroundings(space, session.files, os.environ, Memo())
+        around = Surroundings(space, session.files, os.environ, Memo(), session.patches)
         return Live(self.asset, around, own)
 
     def _offered(self, session: Session) -> tuple[dict[str, Any], dict[str, Fact]]:

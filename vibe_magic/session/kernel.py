@@ -28,6 +28,7 @@ from .decision import PATIENCE_S, blockers, decide
 from .freshness import Verdict, judge
 from .journal import Journal
 from .live import Live, Surroundings
+from .patches import Patch, patched
 from .records import Record
 from .restore import aliased, equate, restore
 from .spec import Spec, parse_header
@@ -88,6 +89,7 @@ class Session:
         facets.begin(self.folder)
         self._settings = settings
         self._held: Settings | None = None
+        self.patches: dict[str, Patch] = {}
         self._memo = Memo()
         self.seeded: frozenset[str] = frozenset()
         self._current: _Current | None = None
@@ -138,7 +140,7 @@ class Session:
     @property
     def around(self) -> Surroundings:
         """What all assets see at this moment."""
-        return Surroundings(self.namespace, self.files, os.environ, self._memo)
+        return Surroundings(self.namespace, self.files, os.environ, self._memo, self.patches)
 
     # A cell that the person runs
 
@@ -354,6 +356,7 @@ class Session:
         self._modules = note_new_modules(self._modules)
         if current.run.job.reach.facts.seeds:
             self.seeded |= outcome.drawn
+        outcome = patched(self, current.run.job, outcome)
         entry = None if outcome.failed else self._saved(current, outcome)
         self.journal.note(
             current.label,

@@ -29,6 +29,7 @@ from vibe_magic.observe import Files, FileState, facets
 from vibe_magic.trace import ABSENT, UNKNOWN, Fact
 
 from .asset import Asset
+from .patches import Patch, patches_of
 
 __all__ = ["PYTHON", "Live", "Surroundings", "env_digest"]
 
@@ -55,12 +56,15 @@ class Surroundings:
         The environment.
     memo : Memo
         Digests that hold as long as no code of the notebook runs; its owner clears it.
+    patches : dict of str to Patch
+        What the notebook has set in packages.
     """
 
     namespace: dict[str, Any]
     files: Files
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     memo: Memo = field(default_factory=Memo)
+    patches: Mapping[str, Patch] = field(default_factory=dict)
 
     @property
     def folder(self) -> str:
@@ -117,6 +121,7 @@ class Live:
             ignore=frozenset(self.asset.spec.ignore),
             memo=self.around.memo,
             search_path=(self.around.folder,),
+            also={patch.ref: patch.value for patch in self.around.patches.values() if patch.is_set},
         )
 
     @cached_property
@@ -157,14 +162,14 @@ class Live:
         return tuple(dict.fromkeys((*hazards, *problems, *self._patches())))
 
     def _patches(self) -> list[Blocker]:
-        """Return the modules whose attributes the cell sets: a change that other code sees."""
-        found = set()
-        for target in self.reach.facts.stores:
-            root = target.partition(".")[0]
-            value = self.around.namespace.get(root, sys.modules.get(root))
-            if isinstance(value, ModuleType):
-                found.add(target)
-        return [Blocker(target, "is set in a module") for target in sorted(found)]
+        """Return what the cell sets in modules and in classes of packages: a change that other code sees."""
+        stores, namespace = self.reach.facts.stores, self.around.namespace
+        found = {target for target in stores if self._is_module(target.partition(".")[0])}
+        found |= {patch.ref.replace(":", ".") for patch in patches_of(stores, namespace)}
+        return [Blocker(target, "is set outside the notebook") for target in sorted(found)]
+
+    def _is_module(self, name: str) -> bool:
+        return isinstance(self.around.namespace.get(name, sys.modules.get(name)), ModuleType)
 
     def env_names(self) -> frozenset[str]:
         """Return the environment variables that count."""

@@ -66,7 +66,8 @@ class Recorded:
         """Return the names that the text reads; what its helpers read is in the trace."""
         facts = self.asset.cell.facts
         known = {name for name in facts.reads if name in self.names or not hasattr(builtins, name)}
-        return frozenset(known - set(self.asset.spec.ignore) - _SHELL)
+        patched = {ref for ref in (*self.names, *self.unknown) if ":" in ref}
+        return frozenset((known | patched) - set(self.asset.spec.ignore) - _SHELL)
 
     def look(self, ref: str) -> Fact:
         """Return what a reference stands for once the cells above have run."""
@@ -75,10 +76,12 @@ class Recorded:
         module, colon, attribute = ref.partition(":")
         if ref == "source:text":
             return UNKNOWN
+        if ref in self.names:
+            return self.names[ref]
         if colon:
             static = module_static(module, attribute, (self.files.base,))
             return Fact("", "module", static) if static else ABSENT
-        return self.names.get(ref, ABSENT)
+        return ABSENT
 
     def summary(self, ref: str) -> Mapping[str, Any]:
         """Describe what a reference stands for."""

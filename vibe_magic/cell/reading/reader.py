@@ -13,6 +13,7 @@ from .functions import Functions
 __all__ = ["Reader"]
 
 _ENVIRON = re.compile(r"(?:.*\.)?(?:getenv|environ(?:\.(?:get|pop|setdefault))?)")
+_SETTERS = frozenset({"setattr", "delattr", "__setattr__", "__delattr__"})
 
 
 class Reader(Functions):
@@ -36,10 +37,13 @@ class Reader(Functions):
             return
         stored = not isinstance(node.ctx, ast.Load)
         if stored:
-            for module, attribute in self.imports.get(root.id, {(root.id, "")}):
-                self.stores.add(".".join(filter(None, (module, attribute, path))))
-            self.stores.add(f"{root.id}.{path}")
+            self._stored(root.id, path)
         self.read(root.id, "" if stored else path, node.lineno)
+
+    def _stored(self, root: str, path: str) -> None:
+        for module, attribute in self.imports.get(root, {(root, "")}):
+            self.stores.add(".".join(filter(None, (module, attribute, path))))
+        self.stores.add(f"{root}.{path}")
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
         self._environ(node.value, node.slice)
@@ -64,6 +68,10 @@ class Reader(Functions):
             self._environ(node.func, node.args[0])
         if self._shell_call(node) or self._literal_code(node, dotted):
             return
+        if last in _SETTERS and len(node.args) > 1:
+            root, _, path = _dotted(node.args[0]).partition(".")
+            name = str(node.args[1].value) if isinstance(node.args[1], ast.Constant) else "*"
+            self._stored(root, f"{path}.{name}".lstrip("."))
         if dotted in ("locals", "vars", "dir") and not node.args and not self.later:
             self.hazards.append(Hazard("dynamic", f"{dotted}()", node.lineno))
         self.visit(node.func)
