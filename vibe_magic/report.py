@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +13,28 @@ from vibe_magic.session.render import text_table
 __all__ = ["run_json", "run_table", "write_json"]
 
 
-def run_json(report: Mapping[str, Any], skipped: Sequence[str] = ()) -> dict[str, Any]:
+def run_json(report: Mapping[str, Any], others: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return a run's report with one row an asset: its action, cause words, evidence and times.
 
     Parameters
     ----------
     report : mapping
         ``RunReport.to_json()``.
-    skipped : sequence of str
-        Assets that were not reached.
+    others : dict of str to str, optional
+        Actions of assets that the kernel could not tell of.
     """
     rows = [_row(record) for record in report["assets"]]
     rows += [
         {
             "name": name,
-            "action": "skipped",
+            "action": action,
             "causes": [],
             "evidence": [],
             "duration_s": 0.0,
             "saved_s": 0.0,
             "note": "",
         }
-        for name in skipped
+        for name, action in (others or {}).items()
     ]
     return {**report, "assets": rows}
 
@@ -81,4 +81,4 @@ def _saved(row: Mapping[str, Any]) -> str:
 
 def _why(row: Mapping[str, Any]) -> str:
     causes = [" ".join(filter(None, (c["kind"], c["subject"]))) for c in row["evidence"]]
-    return "; ".join(filter(None, (", ".join(causes), row["note"])))[:100]
+    return (row["note"] or ", ".join(causes))[:100]

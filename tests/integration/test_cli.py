@@ -116,6 +116,17 @@ def test_a_dead_kernel_has_its_own_code(project: Project) -> None:
     assert (report["code"], report["status"]) == (4, "died")
     assert {row["name"]: row["action"] for row in report["assets"]} == {"a": "ran", "late": "skipped"}
     assert project.outputs("out.ipynb")[2] == []
+    project.write("%%asset a\na = 1", f"%%asset deadly\ndeadly = 1\n{kill}", "%%asset late\nlate = 1")
+    assert project.actions() == {"a": "restored", "deadly": "failed", "late": "skipped"}
+
+
+def test_a_notebook_that_is_a_little_incomplete_runs(project: Project) -> None:
+    book = json.loads((project.folder / "n.ipynb").read_text())
+    book["metadata"]["kernelspec"] = {"name": "python3"}
+    for cell in book["cells"]:
+        del cell["outputs"], cell["metadata"]
+    (project.folder / "n.ipynb").write_text(json.dumps(book))
+    assert project.actions() == {"raw": "ran", "total": "ran"}
 
 
 def test_an_interrupt_stops_the_cell_and_keeps_what_came_before(project: Project) -> None:

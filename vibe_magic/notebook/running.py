@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import copy
 import json
 import os
 import signal
@@ -50,6 +51,8 @@ class RunReport:
         What happened to each asset.
     error : str
         The traceback of the cell that failed.
+    stopped_in : str
+        The identity of the cell that ran last, if the run did not come to its end.
     content : NotebookNode
         The notebook with its outputs, also those before a failure.
     """
@@ -60,6 +63,7 @@ class RunReport:
     kernel_started: bool
     assets: tuple[Mapping[str, Any], ...] = ()
     error: str = ""
+    stopped_in: str = ""
     content: Any = field(default=None, repr=False)
 
     def text(self) -> str:
@@ -116,20 +120,37 @@ def run_notebook(
         True,
         tuple(client.records),
         error,
+        "" if status == "ok" else client.running,
         client.nb,
     )
 
 
 def _node(notebook: Notebook) -> Any:
-    with suppress(KeyError):
-        node = nbformat.reads(json.dumps(notebook.content), as_version=4)  # type: ignore[no-untyped-call]
-        try:
-            nbformat.validate(node)
-        except nbformat.ValidationError as error:
-            line = str(error).splitlines()[0]
-            raise NotebookError(f"is not valid ({line})", str(notebook.path)) from None
-        return node
-    raise NotebookError("lacks its format version", str(notebook.path), "save it again in Jupyter")
+    content = _completed(notebook.content)
+    if "nbformat" not in content:
+        raise NotebookError("lacks its format version", str(notebook.path), "save it again in Jupyter")
+    try:
+        node = nbformat.reads(json.dumps(content), as_version=4)  # type: ignore[no-untyped-call]
+        nbformat.validate(node)
+    except nbformat.ValidationError as error:
+        line = str(error).splitlines()[0]
+        raise NotebookError(f"is not valid ({line})", str(notebook.path)) from None
+    return node
+
+
+def _completed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Add what the format demands and Jupyter does without."""
+    found = {"metadata": {}, "nbformat_minor": 4, **copy.deepcopy(dict(content))}
+    spec = found["metadata"].get("kernelspec")
+    if spec is not None:
+        spec.setdefault("name", "python3")
+        spec.setdefault("display_name", spec["name"])
+    for cell in found["cells"]:
+        cell.setdefault("metadata", {})
+        if cell.get("cell_type") == "code":
+            cell.setdefault("outputs", [])
+            cell.setdefault("execution_count", None)
+    return found
 
 
 class _Client(NotebookClient):
@@ -154,6 +175,7 @@ class _Client(NotebookClient):
         )
         self.records: list[Mapping[str, Any]] = []
         self._progress = progress
+        self.running = ""
         self._cell_id = ""
         self._interrupts = 0
 
@@ -178,7 +200,7 @@ class _Client(NotebookClient):
         try:
             for index, cell in enumerate(self.nb.cells):
                 self._progress(index, total, _title(cell))
-                self._cell_id = cell.get("id", "")
+                self._cell_id = self.running = cell.get("id", "")
                 await self.async_execute_cell(cell, index, execution_count=None)
                 if self._interrupts:
                     return "interrupted", "interrupted"
