@@ -248,5 +248,6 @@ if pid == 0:
     os._exit(0)
 done = os.waitpid(pid, 0)
 """)
-    assert seen == [{"output_type": "stream", "name": "stdout", "text": "from the fork\n"}]
+    told = [output for output in seen if output["name"] == "stdout"]  # newer Pythons warn of forks
+    assert told == [{"output_type": "stream", "name": "stdout", "text": "from the fork\n"}]
     assert kernel.replayed() == seen
