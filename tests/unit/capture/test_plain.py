@@ -231,6 +231,9 @@ def test_a_stream_that_cannot_be_heard_is_a_gap(
         def __setattr__(self, name: str, value: object) -> None:
             raise AttributeError(name)
 
+        def close(self) -> None:
+            """There is nothing to close, and no attribute to note it in."""
+
     monkeypatch.setattr(sys, "stderr", Fixed())
     recorder = Recorder(shell)
     recorder.start()
