@@ -8,9 +8,9 @@ from typing import Any
 
 from vibe_magic.cell import Facts
 from vibe_magic.errors import Undigestible, Unpicklable
-from vibe_magic.identity import Identity, digest, explore, parts, same_names
+from vibe_magic.identity import Identity, anchors, digest, explore, parts, same_names
 from vibe_magic.observe import Observed, facets
-from vibe_magic.payload import Context, Packed, pack
+from vibe_magic.payload import Bases, Context, Packed, pack
 
 from .groups import grouped, sharing
 from .job import RESULT, STATE, Blocker, Job
@@ -135,9 +135,10 @@ def pack_groups(job: Job, effects: Effects) -> tuple[Mapping[str, Packed], tuple
         for name, value in job.reach.values.items()
         if name.isidentifier() and name not in effects.mutated
     }
-    present = {**inputs, **_code_of(job, effects), **effects.labels}
-    opaque = frozenset(id(value) for value in present.values())
-    extents = {name: parts(value, opaque) for name, value in effects.values.items()}
+    present = {**anchors(inputs), **inputs, **_code_of(job, effects), **effects.labels}
+    known = frozenset(id(value) for value in present.values())
+    bases = Bases(present.values())
+    extents = {name: parts(value, known, bases.of) for name, value in effects.values.items()}
     shared = _shared_with_inputs(extents, inputs)
     if shared:
         return {}, shared
@@ -200,7 +201,7 @@ def _shared_with_inputs(extents: Mapping[str, Any], inputs: Mapping[str, Any]) -
     found = {tuple(sorted(pair)) for pair in sharing(named) if pair[0].split()[0] != pair[1].split()[0]}
     return tuple(
         Blocker(
-            out.split(" ", 1)[1],
+            _called(out.split(" ", 1)[1]),
             f"shares data with {inp.split(' ', 1)[1]}, which this cell did not create",
             "copy it",
         )
@@ -209,14 +210,9 @@ def _shared_with_inputs(extents: Mapping[str, Any], inputs: Mapping[str, Any]) -
 
 
 def _unstorable(error: Unpicklable) -> Blocker:
-    if error.name == RESULT:
-        return Blocker(
-            "the value shown last",
-            f"cannot be stored: {error.type_name} ({error.reason})",
-            "end the line with ;",
-        )
-    return Blocker(
-        error.name,
-        f"cannot be stored: {error.type_name} ({error.reason})",
-        "keep others with --out",
-    )
+    fix = "end the line with ;" if error.name == RESULT else "keep others with --out"
+    return Blocker(_called(error.name), f"cannot be stored: {error.type_name} ({error.reason})", fix)
+
+
+def _called(name: str) -> str:
+    return "the value shown last" if name == RESULT else name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import code as code
+from .anchors import anchors
 from .code import own_members
 from .describe import describe, difference
 from .explore import Identity, Problem, Reach, explore
@@ -21,6 +22,7 @@ __all__ = [
     "Parts",
     "Problem",
     "Reach",
+    "anchors",
     "combine",
     "describe",
     "describe_source",

@@ -6,7 +6,7 @@ import enum
 import gc
 import sys
 import types
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,9 @@ _NONE = Parts(frozenset())
 
 
 @unwarned()
-def parts(value: Any, opaque: Collection[int] = ()) -> Parts:
+def parts(
+    value: Any, opaque: Collection[int] = (), base_of: Callable[[Any], Any] = lambda array: None
+) -> Parts:
     """Return what a value reaches that can change.
 
     Parameters
@@ -57,6 +59,8 @@ def parts(value: Any, opaque: Collection[int] = ()) -> Parts:
         Anything, also what cannot be pickled.
     opaque : collection of int
         Identities of objects that are not entered and do not count.
+    base_of : callable, optional
+        Returns the array of which another one is known to be a view, so that its memory does not count.
 
     Notes
     -----
@@ -65,7 +69,7 @@ def parts(value: Any, opaque: Collection[int] = ()) -> Parts:
     """
     if kind_of(type(value)) in (ATOM, IMMUTABLE) or id(value) in opaque:
         return _NONE
-    walk = _Walk(frozenset(opaque))
+    walk = _Walk(frozenset(opaque), base_of)
     waiting = [value]
     while waiting:
         waiting = walk.level(waiting)
@@ -75,8 +79,9 @@ def parts(value: Any, opaque: Collection[int] = ()) -> Parts:
 class _Walk:
     """A walk level by level: it needs no recursion, however deep the value."""
 
-    def __init__(self, opaque: frozenset[int]) -> None:
+    def __init__(self, opaque: frozenset[int], base_of: Callable[[Any], Any]) -> None:
         self.opaque = opaque
+        self.base_of = base_of
         self.ids: set[int] = set()
         self.seen: set[int] = set()
         self.alive: list[Any] = []
@@ -140,6 +145,8 @@ class _Walk:
     def _array(self, obj: Any) -> list[Any]:
         if obj.dtype.hasobject:
             return [*obj.ravel().tolist(), obj.base]
+        if self.base_of(obj) is not None:
+            return []
         self.spans.append(span(obj))
         return []
 

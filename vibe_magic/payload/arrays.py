@@ -8,6 +8,7 @@ takes only its part.
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
@@ -39,6 +40,34 @@ class Views:
         return frozenset(found)
 
 
+class Bases:
+    """Arrays that are outside of what is packed, and into whose memory others may look.
+
+    Parameters
+    ----------
+    objects : iterable of object
+        Of which only plain arrays count.
+    """
+
+    def __init__(self, objects: Iterable[object]) -> None:
+        self._by_owner: dict[int, list[Any]] = {}
+        for found in objects:
+            if type(found).__name__ == "ndarray" and hasattr(found, "__array_interface__"):
+                owner = _owner(found)
+                self._by_owner.setdefault(id(found if owner is None else owner), []).append(found)
+
+    def of(self, array: Any) -> Any:
+        """Return the array that another one is to be stored as a view of, or None."""
+        owner = _owner(array)
+        candidates = self._by_owner.get(id(owner), ()) if owner is not None else ()
+        return next((base for base in candidates if _is_inside(base, array)), None)
+
+
+def _is_inside(base: Any, array: Any) -> bool:
+    start, (low, high) = _address(base), _span(array)
+    return bool(array.nbytes) and start <= low and high <= start + base.nbytes and _is_place_in(base, array)
+
+
 def _overlap(spans: list[tuple[int, int]]) -> bool:
     ordered = sorted(spans)
     return any(low < high for (_, high), (low, _) in pairwise(ordered))
@@ -47,6 +76,9 @@ def _overlap(spans: list[tuple[int, int]]) -> bool:
 def reduce_array(packer: Packer, array: Any) -> Any:
     """Reduce an array to its base and its place in it, or to its memory."""
     views = packer.views
+    base = packer.bases.of(array)
+    if base is not None:
+        return view_of, (base, array.dtype, array.shape, array.strides, *_place(base, array))
     base = _owner(array)
     if base is not None and _keeps(packer, base, array):
         views.met.add(id(base))
@@ -74,11 +106,15 @@ def _owner(array: Any) -> Any:
 
 def _keeps(packer: Packer, base: Any, array: Any) -> bool:
     known = id(base) in packer.views.keep or id(base) in packer.views.met
-    if not (known or packer.is_external(base) or _worthwhile(base, array)):
+    if not (known or _worthwhile(base, array)):
         return False
+    return _is_place_in(base, array)
+
+
+def _is_place_in(base: Any, array: Any) -> bool:
     contiguous = base.flags.c_contiguous or base.flags.f_contiguous
     plain = _is_plain(array.dtype) and _is_plain(base.dtype)
-    return contiguous and (plain or _alike(base, array))
+    return bool(contiguous and (plain or _alike(base, array)))
 
 
 def _worthwhile(base: Any, array: Any) -> bool:

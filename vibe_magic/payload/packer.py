@@ -74,7 +74,7 @@ class Packer(pickle.Pickler):
         self.scopes: dict[int, dict[str, object]] = {}
         self.doubtful = False
         self.references = context.references()
-        self._external_ids = {id(value) for value in self.references.values()}
+        self.bases = arrays.Bases(self.references.values())
         self._own = {id(value) for value in objects.values() if isinstance(value, type | FunctionType)}
         self._claimed: set[int] = set()
         self._sources: set[str] = set()
@@ -122,10 +122,6 @@ class Packer(pickle.Pickler):
         self._sources.add(filename)
         lines = functions.source_lines(filename)
         return None if lines is None else (filename, lines)
-
-    def is_external(self, obj: object) -> bool:
-        """Tell whether an object is referred to by name."""
-        return id(obj) in self._external_ids
 
     def defines(self, obj: Any) -> bool:
         """Tell whether a class or function comes from the namespace."""

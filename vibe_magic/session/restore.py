@@ -12,7 +12,7 @@ from vibe_magic.capture import ABSENT, replay
 from vibe_magic.cell import Cell
 from vibe_magic.errors import Undigestible
 from vibe_magic.execute import RESULT, STATE, sharing, user_names
-from vibe_magic.identity import Memo, Parts, labels, parts
+from vibe_magic.identity import Memo, Parts, anchors, labels, parts
 from vibe_magic.observe import facets
 from vibe_magic.payload import Context
 from vibe_magic.store import Entry, Store
@@ -47,7 +47,7 @@ def restore(
     if isinstance(state, Mapping):
         facets.apply(state)
     define(cell, namespace, shell)
-    values = store.load(entry, Context(namespace, inputs | labels(inputs)), set(entry.names) - {STATE})
+    values = store.load(entry, Context(namespace, _present(entry, trace, inputs)), set(entry.names) - {STATE})
     result = values.pop(RESULT, ABSENT)
     for name in trace.mutated:
         if name in values and name in namespace:
@@ -57,6 +57,14 @@ def restore(
     namespace.update(values)
     replay(outputs, shell, result=result)
     return None if result is ABSENT else result
+
+
+def _present(entry: Entry, trace: Trace, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the values of an entry may refer to: inputs, and parts of inputs by their paths."""
+    if all(name.isidentifier() for name in entry.externals):
+        return dict(inputs)
+    kept = {name: value for name, value in inputs.items() if name not in trace.mutated}
+    return {**anchors(kept), **inputs, **labels(inputs)}
 
 
 def equate(trace: Trace, namespace: Mapping[str, Any], memo: Memo) -> None:

@@ -1,0 +1,74 @@
+"""Parts of a notebook's values that a result may hold, too: each by a path that leads to it again.
+
+``best = models[0]`` or ``X = digits.data`` bind what an input already holds. Stored as a path, ``models[0]``,
+such a part comes back as the very object that the input has then.
+"""
+
+from __future__ import annotations
+
+import types
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from .kinds import ATOM, IMMUTABLE, kind_of
+from .labels import labels
+from .parts import is_frame, is_labels
+
+__all__ = ["anchors"]
+
+_DEPTH = 4
+_OBJECTS = 2000
+_CLOSED = (type, types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinFunctionType)
+
+
+def anchors(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parts of values that have an identity, by path; of large values only the first ones.
+
+    Parameters
+    ----------
+    values : mapping of str to object
+        By name.
+    """
+    found: dict[str, Any] = {}
+    seen: set[int] = set()
+    for name, value in values.items():
+        found |= _reached(name, value, seen)
+    return found
+
+
+def _reached(name: str, value: Any, seen: set[int]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    waiting = deque([(name, value, 0)])
+    while waiting and len(found) < _OBJECTS:
+        path, each, depth = waiting.popleft()
+        if id(each) in seen or kind_of(type(each)) in (ATOM, IMMUTABLE) or isinstance(each, _CLOSED):
+            continue
+        seen.add(id(each))
+        found[path] = each
+        if depth < _DEPTH:
+            waiting.extend((path + step, part, depth + 1) for step, part in _parts(each))
+    return found
+
+
+def _parts(value: Any) -> Iterable[tuple[str, Any]]:
+    if is_frame(value):
+        return labels({"": value}).items()
+    if is_labels(value):
+        return ()
+    return islice(_members(value), _OBJECTS)
+
+
+def _members(value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, part in dict.items(value):
+            if type(key) in (str, int):
+                yield f"[{key!r}]", part
+    elif isinstance(value, list | tuple):
+        for place, part in enumerate(value):
+            yield f"[{place}]", part
+    own = getattr(value, "__dict__", None)
+    if type(own) is dict:
+        for attribute, part in own.items():
+            yield f".{attribute}", part
