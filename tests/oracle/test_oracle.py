@@ -15,3 +15,10 @@ def test_no_wrong_hit_and_few_needless_runs(start: int) -> None:
     assert tally.wrong == {}
     assert tally.runs > 100
     assert tally.needless <= 0.05 * tally.runs, tally.idle
+
+
+@pytest.mark.parametrize("seed", [300028])
+def test_what_once_went_wrong_does_not_again(seed: int) -> None:
+    tally = Tally()
+    check(seed, tally)
+    assert tally.wrong == {}

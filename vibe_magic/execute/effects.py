@@ -10,7 +10,7 @@ from vibe_magic.cell import Facts
 from vibe_magic.errors import Undigestible, Unpicklable
 from vibe_magic.identity import Identity, anchors, digest, explore, parts, same_names
 from vibe_magic.observe import Observed, facets
-from vibe_magic.payload import Bases, Context, Packed, pack
+from vibe_magic.payload import Context, Owners, Packed, pack
 
 from .groups import grouped, sharing
 from .job import RESULT, STATE, Blocker, Job
@@ -137,8 +137,8 @@ def pack_groups(job: Job, effects: Effects) -> tuple[Mapping[str, Packed], tuple
     }
     present = {**anchors(inputs), **inputs, **_code_of(job, effects), **effects.labels}
     known = frozenset(id(value) for value in present.values())
-    bases = Bases(present.values())
-    extents = {name: parts(value, known, bases.of) for name, value in effects.values.items()}
+    owners = Owners(present.values())
+    extents = {name: parts(value, known, owners.of) for name, value in effects.values.items()}
     shared = _shared_with_inputs(extents, inputs)
     if shared:
         return {}, shared

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vibe_magic.payload.arrays import Bases
+from vibe_magic.payload.arrays import Owners
 from vibe_magic.payload.context import Context
 from vibe_magic.payload.loader import unpack
 from vibe_magic.payload.packing import Packed, pack
@@ -10,8 +10,8 @@ from vibe_magic.payload.sealing import Sealed, Unsealed, reseal, seal, unseal
 from vibe_magic.payload.secret import user_secret
 
 __all__ = [
-    "Bases",
     "Context",
+    "Owners",
     "Packed",
     "Sealed",
     "Unsealed",

@@ -40,7 +40,7 @@ class Views:
         return frozenset(found)
 
 
-class Bases:
+class Owners:
     """Arrays that are outside of what is packed, and into whose memory others may look.
 
     Parameters
@@ -76,7 +76,7 @@ def _overlap(spans: list[tuple[int, int]]) -> bool:
 def reduce_array(packer: Packer, array: Any) -> Any:
     """Reduce an array to its base and its place in it, or to its memory."""
     views = packer.views
-    base = packer.bases.of(array)
+    base = packer.owners.of(array)
     if base is not None:
         return view_of, (base, array.dtype, array.shape, array.strides, *_place(base, array))
     base = _owner(array)

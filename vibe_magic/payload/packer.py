@@ -74,7 +74,7 @@ class Packer(pickle.Pickler):
         self.scopes: dict[int, dict[str, object]] = {}
         self.doubtful = False
         self.references = context.references()
-        self.bases = arrays.Bases(self.references.values())
+        self.owners = arrays.Owners(self.references.values())
         self._own = {id(value) for value in objects.values() if isinstance(value, type | FunctionType)}
         self._claimed: set[int] = set()
         self._sources: set[str] = set()

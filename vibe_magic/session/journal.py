@@ -112,12 +112,14 @@ class Journal:
     def since(self, causes: tuple[Cause, ...], number: int) -> tuple[Cause, ...]:
         """Return the causes that were not there yet when a run with this number ended.
 
-        A name that was bound anew earlier belongs to a cell that the person has already run past.
+        A name that was bound anew earlier belongs to a cell that the person has already run past. And process
+        state is everybody's: that a cell has changed it makes nobody run the cells above again.
         """
         return tuple(
             cause
             for cause in causes
-            if cause.kind not in ("input", "function") or self._written(cause.subject) > number
+            if cause.kind not in ("input", "function")
+            or (self._written(cause.subject) > number and not cause.subject.startswith("<"))
         )
 
     def _written(self, ref: str) -> int:
