@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import pickle
@@ -10,11 +9,12 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.disks import as_root_on_linux, mounted
 from tests.integration.test_cli import Project
 from tests.oracle.compare import differences
 from tests.oracle.runner import Cell, Observed, Pass, run
@@ -121,16 +121,6 @@ class Planted:
         return os.mkdir, (self.path,)
 
 
-@contextlib.contextmanager
-def mounted(path: Path, options: str) -> Iterator[Path]:
-    path.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", path], check=True)
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", "-l", path], check=True)
-
-
 def check_that_it_runs_all_the_same(project: Project, cache: Path) -> None:
     done = project.call("run", "n.ipynb", "-o", "out.ipynb", "--cache-dir", str(cache), "--json", "r.json")
     assert done.returncode == 0, done.stderr
@@ -140,11 +130,6 @@ def check_that_it_runs_all_the_same(project: Project, cache: Path) -> None:
     assert "plain 6" in shown
     assert shown.count('"text/plain": "cache · ') == 1
     assert "Traceback" not in shown + done.stderr
-
-
-as_root_on_linux = pytest.mark.skipif(
-    sys.platform != "linux" or os.geteuid() != 0, reason="mounting needs root on Linux"
-)
 
 
 @as_root_on_linux

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -12,24 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.disks import as_root_on_linux, mounted
 from vibe_magic.errors import CorruptEntry
 
 KEY, OBSERVED = "0123456789abcdef" * 2, "fedcba9876543210" * 2
 ROOT = Path(__file__).parents[3]
-
-as_root_on_linux = pytest.mark.skipif(
-    sys.platform != "linux" or os.geteuid() != 0, reason="mounting needs root on Linux"
-)
-
-
-@contextlib.contextmanager
-def mounted(path, options):
-    path.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", path], check=True)
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", "-l", path], check=True)
 
 
 @as_root_on_linux
