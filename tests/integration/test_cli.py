@@ -95,6 +95,28 @@ def test_status_needs_no_kernel(project: Project) -> None:
     assert "raw" in project.call("graph", "n.ipynb").stdout
 
 
+def test_status_knows_constants_of_packages_and_helpers_of_the_notebook(project: Project) -> None:
+    helper = "import math\nK = 2\ndef clean(x, n=3):\n    return x * K"
+    cells = ("%%asset y\ny = clean(4) + math.pi", "%%asset z\nz = round(y)")
+    project.write(helper, *cells)
+    project.run()
+    assert states(project) == {"y": "fresh", "z": "fresh"}
+    project.write("# a comment\n" + helper, *cells)
+    assert states(project) == {"y": "fresh", "z": "fresh"}
+    project.write(helper.replace("x * K", "K * x"), *cells)
+    assert states(project) == {"y": "stale", "z": "stale"}
+    why = project.call("why", "n.ipynb", "y").stdout
+    assert "-    return x * K\n" in why
+    assert "+    return K * x\n" in why
+    project.write(helper.replace("2", "5"), *cells)
+    assert "2 → 5" in project.call("why", "n.ipynb", "y").stdout
+
+
+def states(project: Project) -> dict[str, str]:
+    answer = json.loads(project.call("status", "n.ipynb", "--json", "-").stdout)
+    return {row["name"]: row["state"] for row in answer["assets"]}
+
+
 def test_force_runs_what_is_named(project: Project) -> None:
     project.run()
     assert project.actions("--force", "total") == {"raw": "restored", "total": "ran"}

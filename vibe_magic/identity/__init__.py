@@ -6,16 +6,17 @@ from . import code as code
 from .anchors import anchors
 from .code import own_members
 from .describe import describe, difference
-from .explore import Identity, Problem, Reach, explore
+from .explore import PACKAGED, Identity, Problem, Reach, explore
 from .keys import combine, file_digest, fingerprint, text_digest
 from .labels import labels, same_names
 from .memo import Memo
-from .modules import is_local, module_of, package_version
+from .modules import is_installed, is_local, module_of, package_version
 from .parts import Parts, parts
 from .statics import describe_source, module_static, note_loaded
 from .values import Digest, digest
 
 __all__ = [
+    "PACKAGED",
     "Digest",
     "Identity",
     "Memo",
@@ -31,6 +32,7 @@ __all__ = [
     "explore",
     "file_digest",
     "fingerprint",
+    "is_installed",
     "is_local",
     "labels",
     "module_of",

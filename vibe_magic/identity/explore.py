@@ -18,7 +18,7 @@ from .modules import is_local, loaded, package_of, package_version
 from .sources import meaning_of
 from .statics import loaded_static, module_static, static_facts
 
-__all__ = ["Identity", "Problem", "Reach", "explore"]
+__all__ = ["PACKAGED", "Identity", "Problem", "Reach", "explore"]
 
 _SHELL = frozenset(
     [
@@ -41,6 +41,9 @@ _SHELL = frozenset(
     ]
 )
 
+
+PACKAGED = "package"
+"""Stands for the source of a constant that an installed package holds; its version tells if it changed."""
 
 _OFFERED = frozenset({"open", "display", "exit", "quit"})
 
@@ -126,9 +129,9 @@ def explore(
         What counts although no name leads to it, by reference.
     """
     walk = _Exploration(namespace, ignore, Memo() if memo is None else memo, tuple(search_path))
-    walk.follow(facts, "")
     for ref, value in (also or {}).items():
         walk.count(ref, value)
+    walk.follow(facts, "")
     walk.run()
     return walk.reach(facts)
 
@@ -283,7 +286,8 @@ class _Exploration:
 
     def _patched(self, module: str, first: str, value: Any) -> None:
         """Count an attribute of a package that the package itself did not put there."""
-        if value is None:
+        ref = f"{module}:{first}"
+        if value is None or ref in self.inputs:
             return
         plain = type(value) in (int, float, str, bool, bytes, complex)
         home = getattr(value, "__module__", None)
@@ -293,7 +297,7 @@ class _Exploration:
             and is_local(home)
             and home != module
         ):
-            self._value(f"{module}:{first}", value, None)
+            self._value(ref, value, None, PACKAGED if plain else "")
 
     def _unloaded(self, name: str, path: str) -> None:
         if self._static(name, path):

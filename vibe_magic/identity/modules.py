@@ -11,7 +11,7 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
-__all__ = ["is_local", "loaded", "module_of", "package_of", "package_version"]
+__all__ = ["is_installed", "is_local", "loaded", "module_of", "package_of", "package_version"]
 
 
 def module_of(obj: Any) -> str:
@@ -61,6 +61,12 @@ def _installed() -> tuple[str, ...]:
     paths = {sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")}
     paths |= {site.getusersitepackages(), os.path.dirname(os.path.dirname(__file__))}
     return tuple(os.path.join(os.path.realpath(path), "") for path in paths if path)
+
+
+def is_installed(name: str) -> bool:
+    """Tell whether a module is of the standard library or an installed distribution, without loading it."""
+    top = name.partition(".")[0]
+    return top in sys.stdlib_module_names or bool(package_version(package_of(top)))
 
 
 def loaded(name: str) -> ModuleType | None:

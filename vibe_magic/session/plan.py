@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from vibe_magic.store import Entry, Store
 from vibe_magic.trace import Cause, Fact, Trace
 
 from .asset import Asset, Registry
+from .foreseen import foreseen
 from .freshness import Verdict, judge
 from .recorded import Recorded
 from .records import AssetStatus
@@ -99,7 +100,11 @@ class _Walk:
         if verdict.nearest is not None:
             for what in _trace(verdict.nearest).unknown:
                 self.notes.append(f"a plain cell uses {what}: what it gives is known when it runs")
-        self._advance(Asset(plain_name(cell), Spec(), cell, cell_id), verdict)
+        bound = foreseen(cell) if verdict.entry is None else None
+        if bound is not None:
+            self._take(bound)
+        else:
+            self._advance(Asset(plain_name(cell), Spec(), cell, cell_id), verdict)
 
     def _traced(self, cell: Cell, cell_id: str) -> Verdict:
         """Find a run of which only the trace was kept, and whether it would do the same again."""
@@ -129,7 +134,10 @@ class _Walk:
         for name in trace.deleted:
             self.names.pop(name, None)
             self.unknown.pop(name, None)
-        for name, fact in trace.outputs.items():
+        self._take(trace.outputs)
+
+    def _take(self, outputs: Mapping[str, Fact]) -> None:
+        for name, fact in outputs.items():
             self.unknown.pop(name, None)
             self.names[name] = fact
 

@@ -10,9 +10,11 @@ from functools import cached_property
 from typing import Any
 
 from vibe_magic.identity import (
+    PACKAGED,
     describe_source,
     difference,
     fingerprint,
+    is_installed,
     module_static,
     package_version,
 )
@@ -80,7 +82,8 @@ class Recorded:
             return self.names[ref]
         if colon:
             static = module_static(module, attribute, (self.files.base,))
-            return Fact("", "module", static) if static else ABSENT
+            if static or is_installed(module):
+                return Fact("", "module", static or PACKAGED)
         return ABSENT
 
     def summary(self, ref: str) -> Mapping[str, Any]:
