@@ -16,7 +16,7 @@ from vibe_magic.cell import Facts, analyse
 from vibe_magic.errors import CorruptEntry, UsageError
 from vibe_magic.execute import STATE, Bindings, Blocker, Outcome, Run
 from vibe_magic.identity import Memo, anchors
-from vibe_magic.observe import Watch, facets, note_touched
+from vibe_magic.observe import facets, note_touched
 from vibe_magic.payload import Context
 from vibe_magic.store import Entry
 from vibe_magic.trace import UNKNOWN, Cause, Fact, Trace
@@ -26,6 +26,7 @@ from .decision import PATIENCE_S, blockers, decide
 from .live import Live, Surroundings
 from .records import Record
 from .spec import Spec
+from .telling import age_of
 from .work import draft_of, job_of
 
 if TYPE_CHECKING:
@@ -197,13 +198,13 @@ class _Call:
         session.store.touch(entry)
         session.journal.note(self.asset.label, trace, session.clock(), entry=entry, changed=frozenset())
         took_s = time.perf_counter() - self.started_s
-        session.record(Record(name, "restored", (), took_s, entry.duration_s), session.age_of(entry))
+        session.record(Record(name, "restored", (), took_s, entry.duration_s), age_of(entry, session.clock()))
         return values[name]
 
     def _run(self, causes: tuple[Cause, ...], against: tuple[Blocker, ...]) -> Any:
         session, space = self.session, self.live.around.namespace
         job = job_of(self.asset, self.live, session.seeded, stored=not against)
-        watch = Watch(session.files, (str(session.settings.cache_dir),))
+        watch = session.spare.pop() if session.spare else session.new_watch()
         before = Bindings.of(session.namespace, ())
         run = Run(job, session.shell, watch)
         run.start()
@@ -213,7 +214,7 @@ class _Call:
             self._settle(run.finish(True), causes, against)
             raise
         finally:
-            watch.close()
+            session.spare.append(watch)
         space[self.asset.name] = value
         outcome = run.finish(False)
         changes = before.changes(session.namespace, frozenset())

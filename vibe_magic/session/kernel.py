@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vibe_magic.cell import Cell, analyse, split_header
-from vibe_magic.config import Settings, format_age
+from vibe_magic.config import Settings
 from vibe_magic.errors import CorruptEntry
 from vibe_magic.execute import Blocker, Outcome, Run
 from vibe_magic.identity import Memo, file_digest, fingerprint
@@ -32,7 +32,7 @@ from .patches import Patch, patched
 from .records import Record
 from .restore import aliased, equate, restore
 from .spec import Spec, parse_header
-from .telling import Telling
+from .telling import Telling, age_of
 from .work import draft_of, first_line, is_control, job_of, note_new_modules, plain_name, trace_of
 
 __all__ = ["Session"]
@@ -90,6 +90,7 @@ class Session:
         self._settings = settings
         self._held: Settings | None = None
         self.patches: dict[str, Patch] = {}
+        self.spare: list[Watch] = []
         self._memo = Memo()
         self.seeded: frozenset[str] = frozenset()
         self._current: _Current | None = None
@@ -117,6 +118,10 @@ class Session:
     @cached_property
     def watch(self) -> Watch:
         """Sees which files a run touches."""
+        return self.new_watch()
+
+    def new_watch(self) -> Watch:
+        """Return something that sees which files a run touches; runs within runs need one each."""
         return Watch(self.files, (str(self.settings.cache_dir),))
 
     @cached_property
@@ -297,11 +302,6 @@ class Session:
         self.store.remove([entry])
         return Cause("corrupt", "", error.what)
 
-    def age_of(self, entry: Entry) -> str:
-        """Say when a stored result was computed, and how long that took."""
-        age_s = max(0.0, self.clock() - entry.created_at)
-        return f"computed {format_age(age_s)} ago in {format_age(entry.duration_s)}"
-
     def _restored(self, asset: Asset, verdict: Verdict, started_s: float, direct: bool) -> tuple[Cause, ...]:
         """Bring an entry back; return why that could not be done, or nothing."""
         entry, trace = verdict.entry, verdict.trace
@@ -322,7 +322,7 @@ class Session:
         self.store.touch(entry)
         took_s = time.perf_counter() - started_s
         done = Record(asset.name, "restored", (), took_s, entry.duration_s, asset.cell_id)
-        self.record(done, self.age_of(entry))
+        self.record(done, age_of(entry, self.clock()))
         return ()
 
     # Beginning and ending

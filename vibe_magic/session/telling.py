@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vibe_magic.config import format_age
+from vibe_magic.store import Entry
 
 from .records import Record
 
-__all__ = ["Telling"]
+__all__ = ["Telling", "age_of"]
+
+
+def age_of(entry: Entry, now_s: float) -> str:
+    """Say when a stored result was computed, and how long that took."""
+    age_s = max(0.0, now_s - entry.created_at)
+    return f"computed {format_age(age_s)} ago in {format_age(entry.duration_s)}"
 
 
 class Telling:
