@@ -285,3 +285,11 @@ def completions(notebook: Notebook, line: str) -> list[str]:
     with provisionalcompleter():
         found = notebook.shell.Completer.completions(line, len(line))
         return [completion.text for completion in found]
+
+
+def test_load_binds_parts_of_other_values(notebook: Notebook) -> None:
+    notebook.run("d = {'k': [1]}", "c1")
+    notebook.run("%%asset part\npart = d['k']", "c2")
+    notebook.run("del part\n", "c3")
+    notebook.run("%asset load part", "c4")
+    assert notebook["part"] is notebook["d"]["k"]

@@ -15,7 +15,7 @@ from vibe_magic.capture import replay
 from vibe_magic.cell import Facts, analyse
 from vibe_magic.errors import CorruptEntry, UsageError
 from vibe_magic.execute import STATE, Bindings, Blocker, Outcome, Run
-from vibe_magic.identity import Memo, anchors
+from vibe_magic.identity import Memo
 from vibe_magic.observe import facets, note_touched
 from vibe_magic.payload import Context
 from vibe_magic.store import Entry
@@ -25,6 +25,7 @@ from .asset import Asset
 from .decision import PATIENCE_S, blockers, decide
 from .live import Live, Surroundings
 from .records import Record
+from .restore import referable
 from .spec import Spec
 from .telling import age_of
 from .work import draft_of, job_of
@@ -189,7 +190,8 @@ class _Call:
         session, name = self.session, self.asset.name
         space = self.live.around.namespace
         outputs = session.store.outputs(entry)
-        values = session.store.load(entry, Context(space, {**anchors(space), **space}), [name, STATE])
+        present = {**referable(entry, space), **space}
+        values = session.store.load(entry, Context(space, present), [name, STATE])
         state = values.get(STATE)
         if isinstance(state, Mapping):
             facets.apply(state)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from vibe_magic.capture import ABSENT, replay
@@ -18,7 +19,7 @@ from vibe_magic.payload import Context
 from vibe_magic.store import Entry, Store
 from vibe_magic.trace import Trace
 
-__all__ = ["aliased", "define", "equate", "restore"]
+__all__ = ["aliased", "define", "equate", "referable", "restore"]
 
 _HISTORY = ("_", "__", "___")
 
@@ -47,7 +48,8 @@ def restore(
     if isinstance(state, Mapping):
         facets.apply(state)
     define(cell, namespace, shell)
-    values = store.load(entry, Context(namespace, _present(entry, trace, inputs)), set(entry.names) - {STATE})
+    present = {**referable(entry, namespace, trace.mutated), **inputs}
+    values = store.load(entry, Context(namespace, present), set(entry.names) - {STATE})
     result = values.pop(RESULT, ABSENT)
     for name in trace.mutated:
         if name in values and name in namespace:
@@ -59,12 +61,16 @@ def restore(
     return None if result is ABSENT else result
 
 
-def _present(entry: Entry, trace: Trace, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the values of an entry may refer to: inputs, and parts of inputs by their paths."""
-    if all(name.isidentifier() for name in entry.externals):
-        return dict(inputs)
-    kept = {name: value for name, value in inputs.items() if name not in trace.mutated}
-    return {**anchors(kept), **inputs, **labels(inputs)}
+def referable(entry: Entry, namespace: Mapping[str, Any], mutated: Collection[str] = ()) -> dict[str, Any]:
+    """Return the parts of the notebook's values that an entry refers to by their paths.
+
+    Of values that the cell changed in place only the labels of frames are taken as they are; see `labels`.
+    """
+    paths = [name for name in entry.externals if not name.isidentifier()]
+    roots = {re.split(r"[.\[]", path, maxsplit=1)[0] for path in paths}
+    values = {name: namespace[name] for name in roots if name in namespace}
+    kept = {name: value for name, value in values.items() if name not in mutated}
+    return {**anchors(kept), **labels(values)}
 
 
 def equate(trace: Trace, namespace: Mapping[str, Any], memo: Memo) -> None:

@@ -16,6 +16,7 @@ from .decision import decide
 from .freshness import Verdict, judge
 from .kernel import Session
 from .records import AssetStatus, Record
+from .restore import referable
 from .upstream import rerun
 from .work import present_trace
 
@@ -175,7 +176,8 @@ def load_values(session: Session, names: Collection[str]) -> list[str]:
         entries = session.store.entries(name)
         if not entries:
             raise UsageError(f"nothing is stored of {name!r}", "%asset load", "run it first")
-        context = Context(session.namespace, session.namespace)
+        present = {**referable(entries[0], session.namespace), **session.namespace}
+        context = Context(session.namespace, present)
         wanted = [n for n in entries[0].names if n.isidentifier()]
         try:
             session.namespace.update(session.store.load(entries[0], context, wanted))
