@@ -532,8 +532,8 @@ CASES = [
         "an array that looks into a frame",
         "import pandas as pd\nd = pd.DataFrame({'a': [1.0, 2.0]})",
         A + "v = d['a'].to_numpy()",
-        "d.loc[0, 'a'] = 9.0\nprint(v)",
-        ran=("v",),
+        "d.loc[0, 'a'] = 9.0\nprint(v, v.flags.writeable)",
+        restored=("v",),
     ),
     same(
         "an object in a column that another name holds",
@@ -640,6 +640,21 @@ CASES = [
         A + "x = d['b']",
         "d['a'].append(2)\nprint(x, d)",
         restored=("x",),
+    ),
+    same(
+        "arrays that look into frames made in other ways",
+        "import numpy as np\nimport pandas as pd\nn = np.arange(6.0)",
+        "d = pd.DataFrame(n.reshape(3, 2), columns=[*'ab'])",
+        "e = d.assign(c=1)\ns = d['b']\nt = e.T",
+        A + "one = e[['a', 'b']].to_numpy()\ntwo = s.to_numpy()\nr = d.to_numpy()[1:]\nq = e['c'].values",
+        "d.iloc[1, 1] = 9\ne.iloc[0, 2] = 7\nprint(one, two, r, q)",
+    ),
+    same(
+        "two names of one input",
+        "a = {'k': [1]}\nb = a\nc = [2]",
+        A + "z = {'a': a, 'b': b, 'c': c, 'name': 'some text', 'other': 'some text'}",
+        "print(z, z['a'] is a, z['c'] is c)",
+        restored=("z",),
     ),
     same(
         "what a call adds to a class or function of the cell",

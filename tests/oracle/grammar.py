@@ -85,7 +85,7 @@ TEMPLATES: tuple[str, ...] = (
     "{new} = (j for j in range({size}))",
     "{new} = sum(1 for _ in {any}) if isinstance({any}, list) else {number}",
     "import asyncio\nawait asyncio.sleep(0)\n{new} = {number}",
-    "{new} = {{{text}, 'x', 'y'}}\nlen({new})",
+    "{new} = {{{text}}} | {{{text}}}\nlen({new})",  # one member: the order of more is chance
     "{new} = 1 / ({number} - {number})",
 )
 

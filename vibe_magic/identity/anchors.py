@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from .keys import text_digest
 from .kinds import ATOM, IMMUTABLE, kind_of
 from .labels import labels
 from .parts import is_frame, is_labels
@@ -54,10 +55,18 @@ def _reached(name: str, value: Any, seen: set[int]) -> dict[str, Any]:
 
 def _parts(value: Any) -> Iterable[tuple[str, Any]]:
     if is_frame(value):
-        return labels({"": value}).items()
+        return [*labels({"": value}).items(), *_blocks(value)]
     if is_labels(value):
         return ()
     return islice(_members(value), _OBJECTS)
+
+
+def _blocks(frame: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the arrays that hold a frame's columns, which ``to_numpy`` looks into, by the columns in each."""
+    for block in frame._mgr.blocks:
+        if hasattr(block.values, "__array_interface__"):
+            columns = repr(block.mgr_locs.as_array.tolist())
+            yield f".columns[{columns if len(columns) < 40 else text_digest(columns)[:16]}]", block.values
 
 
 def _members(value: Any) -> Iterator[tuple[str, Any]]:

@@ -78,7 +78,8 @@ def reduce_array(packer: Packer, array: Any) -> Any:
     views = packer.views
     base = packer.owners.of(array)
     if base is not None:
-        return view_of, (base, array.dtype, array.shape, array.strides, *_place(base, array))
+        place = (array.dtype, array.shape, array.strides, *_place(base, array))
+        return view_of, (base, *place, base.shape, base.strides)
     base = _owner(array)
     if base is not None and _keeps(packer, base, array):
         views.met.add(id(base))
@@ -198,10 +199,14 @@ def view_of(
     strides: tuple[int, ...],
     offset: int,
     writeable: bool,
+    base_shape: tuple[int, ...] | None = None,
+    base_strides: tuple[int, ...] | None = None,
 ) -> Any:
-    """Make a view of another array again."""
+    """Make a view of another array again; one from outside must still lie in memory as it did."""
     import numpy as np
 
+    if base_strides is not None and (base.shape, base.strides) != (base_shape, base_strides):
+        raise ValueError("the array that it is a view of lies differently in memory")
     flat = base.reshape(-1, order="C" if base.flags.c_contiguous else "F")
     if dtype.hasobject:
         start = flat[offset // dtype.itemsize :]

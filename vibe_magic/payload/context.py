@@ -30,8 +30,13 @@ class Context:
     externals: Mapping[str, object] = field(default_factory=dict)
 
     def references(self) -> dict[str, object]:
-        """Return the externals whose identity matters and that no module holds."""
-        return {name: value for name, value in self.externals.items() if self._refers(value)}
+        """Return the externals whose identity matters and that no module holds, each under one name."""
+        found: dict[int, tuple[str, object]] = {}
+        for name, value in self.externals.items():
+            known = found.get(id(value))
+            if self._refers(value) and (known is None or not known[0].isidentifier()):
+                found[id(value)] = name, value
+        return dict(found.values())
 
     def _refers(self, value: object) -> bool:
         if isinstance(value, _BY_VALUE):
