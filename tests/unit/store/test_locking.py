@@ -58,8 +58,7 @@ def test_a_dead_holder_is_succeeded(desk):
 
 def test_a_waiter_learns_that_it_waited(desk):
     with holder(desk) as child:
-        threading.Timer(0.5, lambda: child.communicate("done\n")).start()
-        with desk.store.lock("a", "k", 30.0) as hold:
+        with desk.store.lock("a", "k", 30.0, lambda _: child.stdin.close()) as hold:
             assert hold.held
             assert hold.waited
         child.wait()
