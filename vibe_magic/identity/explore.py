@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
@@ -187,7 +187,7 @@ class _Exploration:
         versions = {name: package_version(name) for name in sorted(self.packages)}
         packages = {name: version for name, version in versions.items() if version}
         problems = tuple(self.problems[name] for name in sorted(self.problems))
-        merged = _merged(facts, [*self.code.values(), *self.unseen])
+        merged = _merged((facts, *self.code.values(), *self.unseen))
         if merged.introspects:
             texts = sorted(f"{describe(c).get('source', '')}\0{c.__doc__}" for c in self.reached)
             self.inputs["source:text"] = Identity(combine("source", *texts), "function")
@@ -331,9 +331,22 @@ def _facts_of_bytecode(function: FunctionType) -> Facts:
     return Facts(reads=frozenset(known), mentions=frozenset(names))
 
 
-def _merged(facts: Facts, others: Iterable[Facts]) -> Facts:
+_merges: dict[tuple[int, ...], tuple[tuple[Facts, ...], Facts]] = {}
+
+
+def _merged(facts: tuple[Facts, ...]) -> Facts:
+    """Return the union of facts; that of the same objects as before is known."""
+    key = tuple(map(id, facts))
+    known = _merges.get(key)
+    if known is None:
+        if len(_merges) > 20_000:
+            _merges.clear()
+        known = _merges[key] = facts, _united(*facts)  # holding them, so that no other gets an id of theirs
+    return known[1]
+
+
+def _united(facts: Facts, *every: Facts) -> Facts:
     """Add to a cell's facts what matters of the code it can call: not its names, but its effects."""
-    every = list(others)
     if not every:
         return facts
     return replace(
