@@ -43,6 +43,9 @@ def same(
 
 A = "%%asset\n"
 PUT = "def f(self): return self * k\nsetattr(F, 'twice', f)"
+FORMATS = """import matplotlib_inline.config
+from IPython.core.pylabtools import select_figure_formats
+select_figure_formats(get_ipython(), "{}", bbox_inches="tight")"""
 CASES = [
     same("nothing changed", "x = 2", A + "y = x + 1\nprint(y)\ny", restored=("y",)),
     Case(
@@ -488,6 +491,12 @@ CASES = [
         "class attribute patched",
         ("class C:\n    k = 1", "C.k = 5", A + "y = C().k"),
         ("class C:\n    k = 1", "C.k = 6", A + "y = C().k"),
+        ran=("y",),
+    ),
+    Case(
+        "the format of figures",
+        (FORMATS.format("png"), A + "y = 1"),
+        (FORMATS.format("svg"), A + "y = 1"),
         ran=("y",),
     ),
     same(

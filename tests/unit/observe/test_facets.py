@@ -45,6 +45,12 @@ def set_rc() -> None:
     mpl.rcParams["lines.linewidth"] = 9.0
 
 
+def keep_figures_open() -> None:
+    from matplotlib_inline.config import InlineBackend
+
+    InlineBackend.instance().close_figures = False
+
+
 CHANGES: dict[str, Callable[[], object]] = {
     "<cwd>": lambda: os.chdir("sub"),
     "<environ>": lambda: os.environ.__setitem__("VM_TEST", "1"),
@@ -60,6 +66,7 @@ CHANGES: dict[str, Callable[[], object]] = {
     "<numpy.errstate>": lambda: np.seterr(divide="raise"),
     "<pandas.options>": lambda: pd.set_option("display.max_rows", None),
     "<matplotlib.rcParams>": set_rc,
+    "<figures>": keep_figures_open,
     "<polars.Config>": lambda: os.environ.__setitem__("POLARS_FMT_MAX_ROWS", "3"),
 }
 

@@ -102,6 +102,48 @@ def _set_matplotlib(value: Mapping[str, Any], _origin: Origin) -> None:
         matplotlib.rcParams[key] = _or_default(part, dict.get(matplotlib.rcParamsOrig, key))
 
 
+def _get_figures(_origin: Origin) -> object:
+    """Return in which formats the shell shows figures, and whether its backend closes them."""
+    backend, shell = sys.modules[_INLINE].InlineBackend, importlib.import_module("IPython").get_ipython()
+    printers = {} if shell is None else _figure_printers(shell)
+    closes = not backend.initialized() or backend.instance().close_figures
+    found: dict[str, Any] = {} if closes else {"close_figures": False}
+    if printers and printers != _PNG:
+        found["formats"] = printers
+    return found
+
+
+def _figure_printers(shell: Any) -> dict[str, dict[str, Any]]:
+    """Return the arguments with which figures are printed, by format."""
+    found = {}
+    for one in shell.display_formatter.formatters.values():
+        for cls, printer in one.type_printers.items():
+            if (cls.__module__, cls.__name__) == ("matplotlib.figure", "Figure"):
+                options = dict(getattr(printer, "keywords", {}))
+                options.pop("base64", None)
+                name = options.pop("fmt", "retina")
+                found[name] = options
+    return found
+
+
+_PNG = {"png": {"bbox_inches": "tight"}}
+"""How figures are shown where nobody has asked for anything else."""
+
+
+def _set_figures(value: Mapping[str, Any], _origin: Origin) -> None:
+    backend = importlib.import_module(_INLINE).InlineBackend.instance()
+    if "close_figures" in value:
+        backend.close_figures = _or_default(value["close_figures"], True)
+    if "formats" in value:
+        formats = _or_default(value["formats"], _PNG)
+        shell = importlib.import_module("IPython").get_ipython()
+        backend.print_figure_kwargs = options = dict(next(iter(formats.values())))
+        backend.figure_formats = set(formats)
+        importlib.import_module("IPython.core.pylabtools").select_figure_formats(
+            shell, set(formats), **options
+        )
+
+
 def _get_polars(_origin: Origin) -> object:
     return {name: os.environ[name] for name in variables() if name.startswith("POLARS_")}
 
@@ -123,5 +165,6 @@ LIBRARIES = (
     Facet("<numpy.errstate>", "numpy", _get_errors, _set_errors),
     Facet("<pandas.options>", _PANDAS, _get_pandas, _set_pandas),
     Facet("<matplotlib.rcParams>", "matplotlib", _get_matplotlib, _set_matplotlib),
+    Facet("<figures>", _INLINE, _get_figures, _set_figures),
     Facet("<polars.Config>", "polars", _get_polars, _set_polars),
 )
