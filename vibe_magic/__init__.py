@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vibe_magic.magics.python import asset, clear, run, status, why
+    from vibe_magic.magics.python import asset, clear, run, status, stream, why
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "asset", "clear", "run", "status", "why"]
+__all__ = ["__version__", "asset", "clear", "run", "status", "stream", "why"]
 
 
 def load_ipython_extension(shell: Any) -> None:

@@ -58,6 +58,10 @@ class Settings:
         Whether the status line after a cell is left out.
     store : bool
         Whether results are kept and looked up at all; without it every cell runs.
+    n_jobs : int
+        How many workers bring assets up to date, as joblib counts: -1 is as many as there are cores.
+    engine : str
+        The joblib backend that has these workers; empty for loky, or what `joblib.parallel_config` selects.
     """
 
     cache_dir: Path
@@ -66,6 +70,8 @@ class Settings:
     run_upstream: bool = True
     quiet: bool = False
     store: bool = True
+    n_jobs: int = 1
+    engine: str = ""
 
 
 class _Layer(NamedTuple):
@@ -259,6 +265,13 @@ def _bool(value: Any) -> bool:
     return found
 
 
+def _count(value: Any) -> int:
+    written = str(value).strip()
+    if not re.fullmatch(r"-?[0-9]+", written) or int(written) == 0:
+        raise ConfigError(f"{value!r} is no number of workers", fix="write 4, or -1 for all cores")
+    return int(written)
+
+
 _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "cache_dir": _path,
     "cache_size": parse_size,
@@ -266,4 +279,6 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "run_upstream": _bool,
     "quiet": _bool,
     "store": _bool,
+    "n_jobs": _count,
+    "engine": lambda value: str(value).strip(),
 }

@@ -5,10 +5,10 @@ from __future__ import annotations
 from .body import run_body
 from .effects import GENERATORS, Effects, identities
 from .evidence import fact_of, summaries
-from .groups import sharing
+from .groups import grouped, sharing
 from .job import RESULT, STATE, Blocker, Job, Outcome
 from .namespace import Bindings, user_names
-from .run import Run, shown
+from .run import Run, in_force, shown
 
 __all__ = [
     "GENERATORS",
@@ -21,7 +21,9 @@ __all__ = [
     "Outcome",
     "Run",
     "fact_of",
+    "grouped",
     "identities",
+    "in_force",
     "run_body",
     "sharing",
     "shown",

@@ -9,8 +9,7 @@ from typing import Any
 
 from vibe_magic.capture import Output, Recorder
 from vibe_magic.identity import labels
-from vibe_magic.observe import Observed, Watch, facets, irreversible, named_files
-from vibe_magic.observe import effects as in_force
+from vibe_magic.observe import Observed, Watch, effects, facets, irreversible, named_files
 from vibe_magic.payload import Packed
 
 from .effects import Effects, blockers_of, pack_groups
@@ -18,7 +17,7 @@ from .evidence import make_trace
 from .job import Blocker, Job, Outcome
 from .namespace import Bindings
 
-__all__ = ["Run"]
+__all__ = ["Run", "in_force", "shown"]
 
 
 class Run:
@@ -52,7 +51,7 @@ class Run:
         facts = job.cell.facts
         self._bindings = Bindings.of(job.namespace, facts.definite - facts.reads)
         self._state = facets.snapshot(str(job.base))
-        self._in_force = _in_force(self._shell)
+        self._in_force = in_force(self._shell)
         self._modules = len(sys.modules)
         self._labels = {path: (index, list(index.names)) for path, index in labels(job.reach.values).items()}
         named = named_files(job.reach.facts.strings, str(job.base)) | dict.fromkeys(job.files, "")
@@ -118,16 +117,16 @@ class Run:
     def _changed(self) -> tuple[str, ...]:
         return irreversible(
             self._in_force,
-            _in_force(self._shell),
+            in_force(self._shell),
             mentions=self.job.reach.facts.mentions,
             imported=len(sys.modules) != self._modules,
         )
 
 
-def _in_force(shell: Any) -> Mapping[str, Any]:
-    """Look from within the shell's traps: a run starts inside them and ends outside."""
+def in_force(shell: Any) -> Mapping[str, Any]:
+    """Note what is in force, always within the shell's traps: a run starts inside them and ends outside."""
     with shell.builtin_trap, shell.display_trap:
-        return in_force(shell)
+        return effects(shell)
 
 
 def _with_result(outputs: tuple[Output, ...]) -> tuple[Output, ...]:

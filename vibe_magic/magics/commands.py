@@ -12,7 +12,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 
 from vibe_magic.config import parse_age
 from vibe_magic.errors import UsageError
-from vibe_magic.session import OPTIONS, Session, survey
+from vibe_magic.session import OPTIONS, Session, bring, survey
 from vibe_magic.session.render import (
     graph_svg,
     graph_text,
@@ -29,6 +29,8 @@ _ARGUMENTS: Mapping[str, tuple[tuple[str, Mapping[str, Any]], ...]] = {
         ("names", {"nargs": "*"}),
         ("--force", {"action": "store_true"}),
         ("--keep-going", {"action": "store_true"}),
+        ("-j", {"metavar": "N", "type": int, "dest": "n_jobs"}),
+        ("--engine", {"metavar": "NAME", "default": ""}),
     ),
     "status": (("names", {"nargs": "*"}),),
     "why": (("name", {}),),
@@ -111,7 +113,8 @@ class AssetMagics(Magics):
         """Look at the assets of this notebook, and bring them up to date.
 
         %asset status [NAMES]                       what is fresh, what is stale and why
-        %asset run [NAMES] [--force] [--keep-going] run what is stale
+        %asset run [NAMES] [-j N] [--engine NAME] [--force] [--keep-going]
+                                                    run what is stale
         %asset why NAME                             why it is not fresh
         %asset graph [NAMES]                        what depends on what
         %asset load NAMES                           bind the stored values
@@ -127,8 +130,10 @@ class AssetMagics(Magics):
         except UsageError as error:
             raise ShellUsageError(str(error)) from None
 
-    def _run(self, names: list[str], force: bool, keep_going: bool) -> None:
-        records = survey.bring(self.session, names, force=force, keep_going=keep_going)
+    def _run(self, names: list[str], force: bool, keep_going: bool, n_jobs: int | None, engine: str) -> None:
+        records = list(
+            bring(self.session, names, force=force, keep_going=keep_going, n_jobs=n_jobs, engine=engine)
+        )
         failed = [record.name for record in records if record.action == "failed"]
         if not records:
             self._say("everything is fresh")

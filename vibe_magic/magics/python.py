@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, overload
 
 from vibe_magic.config import parse_age
-from vibe_magic.session import AssetFunction, AssetStatus, Record, Spec, current, present, survey
+from vibe_magic.session import AssetFunction, AssetStatus, Record, Spec, bring, current, present, survey
 
-__all__ = ["asset", "clear", "run", "status", "why"]
+__all__ = ["asset", "clear", "run", "status", "stream", "why"]
 
 
 @overload
@@ -97,7 +97,13 @@ def _names(given: str | Iterable[str]) -> tuple[str, ...]:
     return tuple(part.strip() for part in parts if part.strip())
 
 
-def run(*names: str, force: bool = False, keep_going: bool = False) -> list[Record]:
+def run(
+    *names: str,
+    force: bool = False,
+    keep_going: bool = False,
+    n_jobs: int | None = None,
+    engine: str = "",
+) -> list[Record]:
     """Bring assets of this notebook up to date, as ``%asset run`` does.
 
     Parameters
@@ -108,13 +114,34 @@ def run(*names: str, force: bool = False, keep_going: bool = False) -> list[Reco
         Run them even if they are fresh.
     keep_going : bool
         Go on with the others after a failure.
+    n_jobs : int, optional
+        How many workers, as joblib counts; as `joblib.parallel_config` or the settings say by default.
+    engine : str
+        The name of a joblib backend; as `joblib.parallel_config` or the settings say by default.
 
     Raises
     ------
     UsageError
-        There is no such asset, or the extension is not loaded.
+        There is no such asset or engine, or the extension is not loaded.
     """
-    return survey.bring(current(), names, force=force, keep_going=keep_going)
+    return list(stream(*names, force=force, keep_going=keep_going, n_jobs=n_jobs, engine=engine))
+
+
+def stream(
+    *names: str,
+    force: bool = False,
+    keep_going: bool = False,
+    n_jobs: int | None = None,
+    engine: str = "",
+) -> Iterator[Record]:
+    """Bring assets up to date as `run` does; yield what became of each as soon as its turn has come.
+
+    Parameters
+    ----------
+    *names, force, keep_going, n_jobs, engine
+        As for `run`.
+    """
+    return bring(current(), names, force=force, keep_going=keep_going, n_jobs=n_jobs, engine=engine)
 
 
 def status(*names: str) -> tuple[AssetStatus, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from traitlets import Any as AnyTrait
-from traitlets import Bool, Unicode
+from traitlets import Bool, Int, Unicode
 from traitlets.config import Configurable
 
 __all__ = ["VibeMagic"]
@@ -34,6 +34,11 @@ class VibeMagic(Configurable):
     )
     quiet = Bool(False, help="Show no status lines.").tag(config=True)
     store = Bool(True, help="Store results; False runs everything and keeps nothing.").tag(config=True)
+
+    n_jobs = Int(1, help="How many workers bring assets up to date; -1 is as many as there are cores.").tag(
+        config=True
+    )
+    engine = Unicode("", help="The joblib backend that has these workers; loky by default.").tag(config=True)
 
     def values(self) -> Mapping[str, Any]:
         """Return all traits as they are, cheaply, to tell whether anything changed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .active import activate, current, deactivate, present, report, report_json
+from .bring import bring
 from .functions import AssetFunction
 from .kernel import Session
 from .records import AssetStatus, Record
@@ -16,6 +17,7 @@ __all__ = [
     "Session",
     "Spec",
     "activate",
+    "bring",
     "current",
     "deactivate",
     "parse_header",

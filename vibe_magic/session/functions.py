@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from vibe_magic.capture import replay
@@ -23,6 +23,7 @@ from vibe_magic.trace import UNKNOWN, Cause, Fact, Trace
 
 from .asset import Asset
 from .decision import PATIENCE_S, blockers, decide
+from .hits import discard, waiting
 from .live import Live, Surroundings
 from .records import Record
 from .restore import referable
@@ -173,7 +174,7 @@ class _Call:
         with ExitStack() as locks:
             verdict = decide(self.session, self.asset, self.live, self.force)
             if verdict.entry is None:
-                wait = partial(self.session.wait, self.asset.name)
+                wait = waiting(self.session, self.asset.name)
                 locks.enter_context(self.session.store.lock(self.asset.name, self.live.key, PATIENCE_S, wait))
                 if not any(cause.kind == "forced" for cause in verdict.causes):
                     verdict = decide(self.session, self.asset, self.live, self.force)
@@ -183,7 +184,7 @@ class _Call:
                         verdict.entry, verdict.trace or Trace.from_json(verdict.entry.trace)
                     )
                 except CorruptEntry as error:
-                    self.session.discard(self.asset.name, verdict.entry, error)
+                    discard(self.session, self.asset.name, verdict.entry, error)
             return self._run(verdict.causes, ())
 
     def _restored(self, entry: Entry, trace: Trace) -> Any:

@@ -8,37 +8,31 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from vibe_magic.cell import Cell, analyse, split_header
 from vibe_magic.config import Settings
-from vibe_magic.errors import CorruptEntry
-from vibe_magic.execute import Blocker, Outcome, Run
+from vibe_magic.execute import Blocker, Outcome, Run, in_force
 from vibe_magic.identity import Memo, file_digest, fingerprint
 from vibe_magic.observe import Files, Watch, facets
 from vibe_magic.payload import user_secret
 from vibe_magic.store import Entry, Store
 from vibe_magic.trace import Cause, Trace
 
-from . import upstream
+from . import hits, upstream
 from .asset import Asset, Registry
-from .decision import PATIENCE_S, blockers, decide
-from .freshness import Verdict, judge
+from .decision import blockers, decide
 from .journal import Journal
 from .live import Live, Surroundings
 from .patches import Patch, patched
 from .records import Record
-from .restore import aliased, equate, restore
 from .spec import Spec, parse_header
-from .telling import Telling, age_of
+from .telling import Telling
 from .work import draft_of, first_line, is_control, job_of, note_new_modules, plain_name, trace_of
 
 __all__ = ["Session"]
-
-ALIGNED_BYTES = 50 * 2**20
-"""Up to this size, what came back is digested at once, to be known as what was stored."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +61,8 @@ class Session:
         Takes a name and one line for the person.
     clock : callable, optional
         Seconds since the epoch.
+    secret : bytes, optional
+        Key of the store's signatures; this user's own by default.
     """
 
     def __init__(
@@ -75,7 +71,9 @@ class Session:
         settings: Callable[[], Settings],
         notify: Callable[[str, str], None],
         clock: Callable[[], float] = time.time,
+        secret: bytes | None = None,
     ) -> None:
+        self._secret = secret
         self.shell = shell
         self.namespace: dict[str, Any] = shell.user_ns
         self.clock = clock
@@ -87,15 +85,17 @@ class Session:
         self.result: object = None
         self._modules = frozenset(sys.modules)
         facets.begin(self.folder)
+        self.at_start = in_force(shell)
         self._settings = settings
         self._held: Settings | None = None
         self.patches: dict[str, Patch] = {}
         self.spare: list[Watch] = []
-        self._memo = Memo()
+        self.memo = Memo()
         self.seeded: frozenset[str] = frozenset()
         self._current: _Current | None = None
         self._traced: dict[str, tuple[Trace, Entry]] = {}
-        self._locks = ExitStack()
+        self.locks = ExitStack()
+        self.crew: Any = None
 
     # What the session works with
 
@@ -128,6 +128,11 @@ class Session:
     def _stores(self) -> dict[Path, Store]:
         return {}
 
+    @cached_property
+    def secret(self) -> bytes:
+        """The key of the store's signatures."""
+        return self._secret or user_secret(warn=lambda line: self.telling.notify("cache", line))
+
     @property
     def store(self) -> Store:
         """The store at the configured place."""
@@ -135,7 +140,7 @@ class Session:
         if settings.cache_dir not in self._stores:
             self._stores[settings.cache_dir] = Store(
                 settings.cache_dir,
-                secret=user_secret(),
+                secret=self.secret,
                 clock=self.clock,
                 size_limit=settings.cache_size,
                 warn=lambda line: self.telling.notify("cache", line),
@@ -145,7 +150,7 @@ class Session:
     @property
     def around(self) -> Surroundings:
         """What all assets see at this moment."""
-        return Surroundings(self.namespace, self.files, os.environ, self._memo, self.patches)
+        return Surroundings(self.namespace, self.files, os.environ, self.memo, self.patches)
 
     # A cell that the person runs
 
@@ -206,7 +211,7 @@ class Session:
         self.reread_settings()
         if current is None:
             return None
-        with self._locks.pop_all():
+        with self.locks.pop_all():
             return self._settle(current, current.run.finish(failed, results))
 
     def drop(self) -> None:
@@ -215,7 +220,13 @@ class Session:
         current, self._current = self._current, None
         if current is not None:
             current.run.abandon()
-        self._locks.close()
+        self.locks.close()
+
+    def dismiss(self) -> None:
+        """Let the workers go, if there are any."""
+        crew, self.crew = self.crew, None
+        if crew is not None:
+            crew.close()
 
     def tell(self, name: str, line: str) -> None:
         """Tell the person something about an asset, once."""
@@ -265,10 +276,10 @@ class Session:
             return False
         verdict = decide(self, asset, live, force)
         if verdict.entry is None:
-            verdict = self._locked(asset, live, verdict)
+            verdict = hits.locked(self, asset, live, verdict)
         causes = verdict.causes
         if verdict.entry is not None:
-            causes = self._restored(asset, verdict, started_s, direct)
+            causes = hits.restored(self, asset, verdict, started_s, direct=direct)
             if not causes:
                 return True
         self._begin(asset, live, causes, (), direct)
@@ -276,60 +287,13 @@ class Session:
 
     def forget_digests(self) -> None:
         """Drop what was known of values, since they may have changed."""
-        self._memo.clear()
-
-    def _locked(self, asset: Asset, live: Live, verdict: Verdict) -> Verdict:
-        """Become the one process that computes this key; another one may be done with it by then."""
-        self._locks.enter_context(
-            self.store.lock(asset.name, live.key, PATIENCE_S, partial(self.wait, asset.name))
-        )
-        if any(cause.kind == "forced" for cause in verdict.causes):
-            return verdict
-        entries = self.store.find(asset.name, live.key)
-        again = judge(entries, live, self.ttl_s(asset.spec), self.clock())
-        if again.entry is None:
-            return verdict
-        self._locks.close()
-        return again
-
-    def wait(self, name: str, who: str) -> None:
-        """Tell that another process computes what an asset wants."""
-        self.tell(name, f"waits for {who}, which computes it")
-
-    def discard(self, name: str, entry: Entry, error: CorruptEntry) -> Cause:
-        """Drop a stored result that cannot be read; return the cause to run again."""
-        self.telling.notify(name, f"{error.what}; it is computed again")
-        self.store.remove([entry])
-        return Cause("corrupt", "", error.what)
-
-    def _restored(self, asset: Asset, verdict: Verdict, started_s: float, direct: bool) -> tuple[Cause, ...]:
-        """Bring an entry back; return why that could not be done, or nothing."""
-        entry, trace = verdict.entry, verdict.trace
-        assert entry is not None
-        assert trace is not None
-        shared = aliased(trace, self.namespace)
-        if shared:
-            return (Cause("input", shared, "other names hold it, too, and the cell changes it"),)
-        try:
-            self.result = restore(entry, trace, self.store, asset.cell, self.namespace, self.shell)
-        except CorruptEntry as error:
-            return (self.discard(asset.name, entry, error),)
-        self._memo.clear()
-        if entry.nbytes < ALIGNED_BYTES:
-            equate(trace, self.namespace, self._memo)
-        self.seeded |= {ref for ref, fact in trace.outputs.items() if fact.summary.get("seeded")}
-        self.journal.note(asset.label, trace, self.clock(), direct=direct, entry=entry)
-        self.store.touch(entry)
-        took_s = time.perf_counter() - started_s
-        done = Record(asset.name, "restored", (), took_s, entry.duration_s, asset.cell_id)
-        self.record(done, age_of(entry, self.clock()))
-        return ()
+        self.memo.clear()
 
     # Beginning and ending
 
     def _begin_plain(self, cell: Cell, cell_id: str) -> None:
         if is_control(cell):
-            self._memo.clear()
+            self.memo.clear()
             return
         label = cell_id or f"cell:{fingerprint(cell)[:12]}"
         asset = Asset(plain_name(cell), Spec(), cell, label)

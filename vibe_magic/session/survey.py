@@ -15,12 +15,11 @@ from .asset import Asset
 from .decision import decide
 from .freshness import Verdict, judge
 from .kernel import Session
-from .records import AssetStatus, Record
+from .records import AssetStatus
 from .restore import referable
-from .upstream import rerun
 from .work import present_trace
 
-__all__ = ["accept", "assets", "bring", "clear", "graph_of", "load_values", "status_of"]
+__all__ = ["accept", "assets", "clear", "graph_of", "load_values", "status_of"]
 
 
 def assets(session: Session, names: Collection[str] = ()) -> list[Asset]:
@@ -109,58 +108,6 @@ def _status(
         facts.writes,
         note,
     )
-
-
-def bring(
-    session: Session,
-    names: Collection[str] = (),
-    *,
-    force: bool = False,
-    keep_going: bool = False,
-) -> list[Record]:
-    """Bring assets, and the stale ones that they need, up to date in their order.
-
-    Parameters
-    ----------
-    names : collection of str
-        Which; all by default.
-    force : bool
-        Run these even if they are fresh.
-    keep_going : bool
-        Go on with the others after a failure; what needs the failed one is skipped either way.
-    """
-    chosen = {asset.name for asset in assets(session, names)}
-    graph = graph_of(session)
-    wanted = chosen | graph.ancestors(chosen)
-    records: list[Record] = []
-    broken: set[str] = set()
-    for name in graph.order(wanted):
-        asset = session.registry[name]
-        blocked = broken & set(graph.upstream[name])
-        if blocked or (broken and not keep_going):
-            broken |= {name} if blocked else set()
-            record = Record(name, "skipped", (Cause("upstream", *sorted(blocked)[:1]),))
-            session.records.append(record)
-            records.append(record)
-            continue
-        again = force and name in chosen
-        if not again and _is_done(session, asset):
-            continue
-        done = rerun(session, asset, force=again)
-        if done is not None:
-            records.append(done)
-            broken |= {name} if done.action == "failed" else set()
-    return records
-
-
-def _is_done(session: Session, asset: Asset) -> bool:
-    ran = session.journal.runs.get(asset.label)
-    if ran is None or ran.failed:
-        return False
-    live = session.look(asset, own=True)
-    if live.blockers():
-        return session.journal.consumed(asset.label) != frozenset()
-    return decide(session, asset, live).entry is not None
 
 
 def load_values(session: Session, names: Collection[str]) -> list[str]:

@@ -79,6 +79,10 @@ class Store:
         found = reading.read_entries(paths, self._secret, pinned, self._corrupt)
         return _newest_first(e for e in found if e.asset == asset)
 
+    def at(self, path: str) -> Entry | None:
+        """Return the entry in a directory, or None if there is none that can be trusted."""
+        return next(reading.read_entries([path], self._secret, False, self._corrupt), None)
+
     def used_at(self, entry: Entry) -> float:
         """Return when an entry was last restored, or made, in seconds since the epoch."""
         return reading.used_at(entry)

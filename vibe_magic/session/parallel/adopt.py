@@ -1,0 +1,62 @@
+"""Take over what a body has done, in the asset's turn."""
+
+from __future__ import annotations
+
+import time
+
+from vibe_magic.store import Store
+from vibe_magic.trace import Trace, verify
+
+from .. import hits
+from ..asset import Asset
+from ..freshness import Verdict
+from ..kernel import Session
+from ..records import Record
+from .task import Reply
+
+__all__ = ["adopt"]
+
+
+def adopt(session: Session, asset: Asset, reply: Reply, store: Store | None) -> Record | None:
+    """Restore a body's result, or show its failure, if it rests on what is there now; None if it does not.
+
+    Parameters
+    ----------
+    session : Session
+        The kernel's.
+    asset : Asset
+        Which one.
+    reply : Reply
+        What the body said.
+    store : Store or None
+        Where its entry is, if not in the session's own store.
+    """
+    started_s = time.perf_counter()
+    session.reread_settings()
+    entry = None if reply.action == "failed" else (store or session.store).at(reply.path)
+    if entry is None and reply.action != "failed":
+        return None
+    trace = Trace.from_json(reply.trace if entry is None else entry.trace)
+    if verify(trace, session.look(asset)):
+        return None
+    if entry is None:
+        return _failed(session, asset, reply, trace)
+    ran = None
+    if reply.action == "ran":
+        ran = Record(asset.name, "ran", reply.causes, reply.duration_s, 0.0, asset.cell_id)
+    verdict = Verdict(entry, (), entry, trace)
+    if hits.restored(session, asset, verdict, started_s, direct=False, ran=ran, store=store):
+        return None
+    return session.records[-1]
+
+
+def _failed(session: Session, asset: Asset, reply: Reply, trace: Trace) -> Record:
+    from vibe_magic.capture import replay
+
+    replay(reply.outputs, session.shell)
+    name, message, lines = reply.error
+    session.shell._showtraceback(type(name, (Exception,), {}), Exception(message), lines)
+    session.journal.note(asset.label, trace, session.clock(), direct=False, failed=True)
+    record = Record(asset.name, "failed", reply.causes, reply.duration_s, 0.0, asset.cell_id)
+    session.record(record)
+    return record

@@ -1,0 +1,75 @@
+"""The workers of one kernel, kept from one run to the next."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pickle
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+from typing import Any
+
+from vibe_magic.schedule import Call, Channel, Nursery, Order, Workers, nursery_of_this_process, supervise
+
+from .task import Task
+
+__all__ = ["Crew"]
+
+_BODY = "vibe_magic.session.parallel.worker:body"
+_PRELOAD = "vibe_magic.session.parallel.worker:prepare"
+
+
+class Crew:
+    """Workers, the process that their bodies are forked from, and the channel on which these are heard.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        How many, as joblib counts.
+    engine : str
+        The name of a joblib backend; empty for the one that is selected.
+    selected : object, optional
+        The backend that `joblib.parallel_config` selects around the call.
+    """
+
+    def __init__(self, n_jobs: int | None, engine: str, selected: object = None) -> None:
+        self.plan = (n_jobs, engine, selected)
+        self.workers = Workers(n_jobs, engine)
+        self.threads = max(1, (os.cpu_count() or 1) // self.workers.n_jobs)
+        self.nursery: Nursery = nursery_of_this_process(_PRELOAD, self.threads)
+        self.channel = Channel(self.workers.put)
+        self.folder = Path(tempfile.mkdtemp(prefix="vibe_magic_"))
+        self._tokens = itertools.count(1)
+        self._finalizer = weakref.finalize(self, _remove, self.folder, os.getpid())
+
+    def token(self) -> int:
+        """Return a number for the next task."""
+        return next(self._tokens)
+
+    def submit(self, task: Task, modules: tuple[str, ...], timeout_s: float | None) -> None:
+        """Have a body run a task."""
+        self.nursery = nursery_of_this_process(_PRELOAD, self.threads)
+        order = Order(_BODY, pickle.dumps(task), self.channel.address, modules)
+        call = Call(order, self.nursery.address, _PRELOAD, self.threads, os.getpid(), timeout_s)
+        self.workers.submit(task.token, supervise, call)
+
+    def next(self, timeout_s: float | None = None) -> Any:
+        """Return what is heard or ended next; None if nothing is in time."""
+        return self.workers.next(timeout_s)
+
+    def stop(self) -> None:
+        """End all bodies that run; workers find out by themselves."""
+        self.nursery.close()
+
+    def close(self) -> None:
+        """Let everybody go."""
+        self.workers.close()
+        self.channel.close()
+        self._finalizer()
+
+
+def _remove(folder: Path, owner: int) -> None:
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)

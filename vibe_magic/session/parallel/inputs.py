@@ -1,0 +1,102 @@
+"""What bodies get of the notebook's values: pieces in a store, each written once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import FunctionType, ModuleType
+from typing import Any
+
+from vibe_magic.identity import Parts, Reach, combine, parts
+from vibe_magic.payload import Context, Owners, pack
+from vibe_magic.store import Draft, Entry, Store
+
+from ..kernel import Session
+from .task import Given
+
+__all__ = ["Inputs", "needed_names"]
+
+_NAME = "<inputs>"
+
+
+def needed_names(reach: Reach, entries: Iterable[Entry] = ()) -> frozenset[str]:
+    """Return the names that code reaches, and those that stored results refer to."""
+    names = {ref.partition(":")[0] if ref.isidentifier() else "" for ref in reach.inputs}
+    names |= {external.split(".")[0].split("[")[0] for entry in entries for external in entry.externals}
+    return frozenset(names) - {""}
+
+
+class Inputs:
+    """Hands the values of a kernel to bodies.
+
+    A value that an asset has made, and that nobody has changed since, is in the store already. The others are
+    written there, those that share structure together, so that they still share it where they arrive.
+
+    Parameters
+    ----------
+    session : Session
+        Whose values.
+    store : Store
+        Where pieces go.
+    """
+
+    def __init__(self, session: Session, store: Store) -> None:
+        self._session = session
+        self._store = store
+        self._written: dict[str, Given] = {}
+
+    def given(self, names: Collection[str], reach: Reach) -> tuple[Given, ...]:
+        """Return where a body finds these names, code first.
+
+        Raises
+        ------
+        Unpicklable
+            One of them cannot leave the kernel.
+        OSError
+            The pieces cannot be written.
+        """
+        namespace = self._session.namespace
+        values = {name: namespace[name] for name in sorted(names) if name in namespace}
+        code = {name: value for name, value in values.items() if _is_code(value)}
+        data = {name: value for name, value in values.items() if name not in code}
+        found = [self._piece(code, {}, reach)] if code else []
+        return (*found, *self._data(data, code, reach))
+
+    def _data(self, data: Mapping[str, Any], code: Mapping[str, Any], reach: Reach) -> Iterator[Given]:
+        known = frozenset(map(id, code.values()))
+        owners = Owners(code.values())
+        extents: dict[str, Parts] = {name: parts(value, known, owners.of) for name, value in data.items()}
+        from vibe_magic.execute import grouped
+
+        for names in grouped(extents):
+            yield self._stored(names, reach) or self._piece({n: data[n] for n in names}, code, reach)
+
+    def _stored(self, names: tuple[str, ...], reach: Reach) -> Given | None:
+        """Return the entry that holds all of these names as they are now, if there is one."""
+        journal = self._session.journal
+        labels = {journal.writers.get(name, "") for name in names}
+        ran = journal.runs.get(labels.pop()) if len(labels) == 1 else None
+        if ran is None or ran.entry is None or ran.entry.externals:
+            return None
+        for name in names:
+            made, now = ran.trace.outputs.get(name), reach.inputs.get(name)
+            if name not in ran.entry.names or made is None or now is None or made.digest != now.digest:
+                return None
+        return Given(str(ran.entry.path), names)
+
+    def _piece(self, values: Mapping[str, Any], code: Mapping[str, Any], reach: Reach) -> Given:
+        known = [(name, reach.inputs[name].digest if name in reach.inputs else "") for name in values]
+        exact = all(digest for _, digest in known)
+        key = combine("inputs", repr(known if exact else [(name, id(v)) for name, v in values.items()]))
+        if key not in self._written:
+            context = Context(self._session.namespace, code)
+            packed = pack(values, context, check=False)
+            draft = Draft(_NAME, key, key, {"0": packed}, kind="inputs", created_at=self._session.clock())
+            entry = self._store.save(draft)
+            if entry is None:
+                raise OSError("the inputs cannot be stored")
+            self._written[key] = Given(str(entry.path), tuple(values))
+        return self._written[key]
+
+
+def _is_code(value: object) -> bool:
+    return isinstance(value, FunctionType | type | ModuleType)

@@ -1,0 +1,135 @@
+"""What passes between the kernel and a body that runs one asset for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from vibe_magic.config import Settings
+
+from ..spec import Spec
+
+__all__ = ["Given", "Heard", "Reply", "Task"]
+
+
+@dataclass(frozen=True)
+class Given:
+    """Variables that a body finds in a store.
+
+    Parameters
+    ----------
+    path : str
+        The directory of an entry.
+    names : tuple of str
+        Which of its variables.
+    source, python : str
+        The cell whose definitions come first, as typed and transformed; empty for none.
+    """
+
+    path: str
+    names: tuple[str, ...]
+    source: str = ""
+    python: str = ""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One asset that a body is to run.
+
+    Parameters
+    ----------
+    token : int
+        Tells what is heard of this task from what is heard of others.
+    name, spec, source, python, cell_id : various
+        The asset.
+    folder : str
+        The directory that file names are relative to.
+    settings : Settings
+        As they are in the kernel, with the store that the result goes to.
+    secret : bytes
+        Key of the store's signatures.
+    force : bool
+        Run it even if a result stands.
+    given : tuple of Given
+        What it reads, in the order in which it is to be loaded.
+    state : dict of str to object
+        Process state, as `observe.facets` has it.
+    seeded : frozenset of str
+        Random generators that follow from a seed in the notebook.
+    formats : tuple of str
+        In which values are shown.
+    shell, colors : str
+        The name of the kernel's shell class, by which libraries tell a notebook from a terminal, and its
+        scheme of colours.
+    count : int
+        The execution count.
+    """
+
+    token: int
+    name: str
+    spec: Spec
+    source: str
+    python: str
+    cell_id: str
+    folder: str
+    settings: Settings
+    secret: bytes = field(repr=False)
+    force: bool = False
+    given: tuple[Given, ...] = ()
+    state: Mapping[str, object] = field(default_factory=dict)
+    seeded: frozenset[str] = frozenset()
+    formats: tuple[str, ...] = ()
+    shell: str = ""
+    colors: str = "nocolor"
+    count: int = 0
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Something that a body says while it runs: an output, or its reply.
+
+    Parameters
+    ----------
+    token : int
+        The task.
+    what : Reply or dict
+        Outputs have the form that `capture` records.
+    """
+
+    token: int
+    what: Any
+
+
+@dataclass(frozen=True)
+class Reply:
+    """How a body's asset ended.
+
+    Parameters
+    ----------
+    action : str
+        ``ran`` or ``restored`` (there is an entry), ``failed`` or ``refused`` (it must run in the kernel).
+    path : str
+        The directory of the entry.
+    trace : dict
+        Of a failed run, what it depended on.
+    error : tuple of str, str and list of str
+        Name, message and traceback lines of what a failed run raised.
+    reason : str
+        Why it must run in the kernel.
+    duration_s : float
+        Wall time of the body.
+    outputs : tuple of dict
+        What a failed run had shown.
+    causes : tuple of Cause
+        Why it ran.
+    """
+
+    action: str
+    path: str = ""
+    trace: Mapping[str, Any] = field(default_factory=dict)
+    error: tuple[str, str, list[str]] = ("", "", [])
+    reason: str = ""
+    duration_s: float = 0.0
+    outputs: tuple[dict[str, Any], ...] = ()
+    causes: tuple[Any, ...] = ()

@@ -1,0 +1,127 @@
+"""Run one asset in a body: a process of its own, which a nursery has forked for it."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from vibe_magic.cell import analyse
+from vibe_magic.errors import CorruptEntry
+from vibe_magic.execute import run_body
+from vibe_magic.observe import facets
+from vibe_magic.payload import Context
+from vibe_magic.schedule import send
+from vibe_magic.trace import Trace
+
+from ..asset import Asset, Registry
+from ..decision import blockers, decide
+from ..kernel import Session
+from ..restore import define, referable
+from .shell import BodyShell, make_shell
+from .task import Given, Heard, Reply, Task
+
+__all__ = ["body", "prepare"]
+
+
+def prepare() -> None:
+    """Do once what every body needs; in the process that all are forked from."""
+    import joblib  # noqa: F401 - the store is going to want it
+
+    make_shell()
+
+
+def body(argument: bytes, channel: socket.socket) -> int:
+    """Run a task and say over the channel what came of it.
+
+    Returns
+    -------
+    int
+        The exit status of the process; 0, since whatever happened has been said.
+    """
+    task: Task = pickle.loads(argument)
+    shown: list[dict[str, Any]] = []
+
+    def tell(output: dict[str, Any]) -> None:
+        shown.append(output)
+        send(channel, Heard(task.token, output))
+
+    shell = make_shell()
+    try:
+        reply = _Body(task, shell, tell).reply(shown)
+    except CorruptEntry as error:
+        reply = Reply("refused", reason=f"what it reads cannot be handed over ({error.what})")
+    except Exception:  # noqa: BLE001 - a fault of ours must not cost the result: the kernel runs it
+        reply = Reply("refused", reason=f"a worker failed at it:\n{traceback.format_exc()}")
+    send(channel, Heard(task.token, reply))
+    return 0
+
+
+class _Body:
+    """The session of one body."""
+
+    def __init__(self, task: Task, shell: BodyShell, tell: Callable[[dict[str, Any]], None]) -> None:
+        os.chdir(task.folder)
+        type(shell).__name__ = task.shell or type(shell).__name__
+        assert shell.display_formatter is not None
+        shell.display_formatter.active_types = list(task.formats)
+        shell.execution_count = task.count
+        shell.colors = task.colors
+        self.task = task
+        self.shell = shell
+        self.session = Session(shell, lambda: task.settings, lambda name, line: None, secret=task.secret)
+        self.session.seeded = task.seeded
+        facets.apply(facets.difference(facets.snapshot(task.folder), task.state))
+        for given in task.given:
+            self._take(given)
+        shell.listen(tell)
+
+    def _take(self, given: Given) -> None:
+        entry = self.session.store.at(given.path)
+        if entry is None:
+            raise CorruptEntry("was removed meanwhile", given.path)
+        namespace = self.session.namespace
+        mutated = Trace.from_json(entry.trace).mutated if entry.trace else ()
+        if given.source:
+            define(analyse(given.source, given.python), namespace, self.shell)
+        present = {**namespace, **referable(entry, namespace, mutated)}
+        namespace.update(self.session.store.load(entry, Context(namespace, present), given.names))
+
+    def reply(self, shown: list[dict[str, Any]]) -> Reply:
+        """Run the asset unless a result stands."""
+        task, session = self.task, self.session
+        asset = Asset(task.name, task.spec, analyse(task.source, task.python), task.cell_id)
+        session.registry = Registry({asset.name: asset})
+        live = session.look(asset)
+        against = blockers(session, asset, live)
+        if against:
+            return Reply("refused", reason="; ".join(map(str, against)))
+        verdict = decide(session, asset, live, task.force)
+        if verdict.entry is not None:
+            return Reply("restored", str(verdict.entry.path), duration_s=verdict.entry.duration_s)
+        if session.serve(asset, force=task.force, direct=False):
+            return self._found(asset)
+        failed, results = run_body(asset.cell, session.namespace, self.shell)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        record = session.leave(failed, results)
+        assert record is not None
+        if record.action == "failed":
+            trace = session.journal.runs[asset.label].trace.to_json()
+            duration_s, error = record.duration_s, self.shell.error
+            return Reply("failed", "", trace, error, "", duration_s, tuple(shown), record.causes)
+        if record.note:
+            return Reply("refused", reason=record.note, duration_s=record.duration_s)
+        return self._found(asset, record.duration_s, record.causes, "ran")
+
+    def _found(
+        self, asset: Asset, duration_s: float = 0.0, causes: tuple[Any, ...] = (), action: str = "restored"
+    ) -> Reply:
+        entry = self.session.journal.runs[asset.label].entry
+        if entry is None:
+            return Reply("refused", reason="its result could not be stored")
+        return Reply(action, str(entry.path), duration_s=duration_s, causes=causes)
