@@ -33,6 +33,7 @@ def run_json(report: Mapping[str, Any], others: Mapping[str, str] | None = None)
             "duration_s": 0.0,
             "saved_s": 0.0,
             "note": "",
+            "stayed": "",
         }
         for name, action in (others or {}).items()
     ]
@@ -48,6 +49,7 @@ def _row(record: Mapping[str, Any]) -> dict[str, Any]:
         "duration_s": record["duration_s"],
         "saved_s": max(0.0, record["saved_s"] - record["duration_s"]),
         "note": record["note"],
+        "stayed": record["stayed"],
     }
 
 
@@ -81,4 +83,5 @@ def _saved(row: Mapping[str, Any]) -> str:
 
 def _why(row: Mapping[str, Any]) -> str:
     causes = [" ".join(filter(None, (c["kind"], c["subject"]))) for c in row["evidence"]]
-    return (row["note"] or ", ".join(causes))[:100]
+    stayed = f"in the kernel: {row['stayed']}" if row["stayed"] else ""
+    return "; ".join(filter(None, (row["note"] or ", ".join(causes), stayed)))[:100]

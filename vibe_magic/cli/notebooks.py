@@ -30,6 +30,8 @@ _CODES = {"ok": 0, "failed": 1, "timeout": 1, "died": 4, "interrupted": 130}
 @click.option("-o", "--output", default="", metavar="OUT", help="Write the notebook with outputs.")
 @click.option("--inplace", is_flag=True, help="Write the outputs into the notebook itself.")
 @click.option("--force", default="", metavar="NAMES", help="Run these even if fresh; * is all.")
+@click.option("-j", "n_jobs", type=int, metavar="N", help="Workers for assets; -1 is all cores.")
+@click.option("--engine", default="", metavar="NAME", help="The joblib backend that has them.")
 @click.option("--timeout", type=Age(), metavar="AGE", help="Limit for each cell.")
 @click.option("--kernel", default="", metavar="NAME", help="Kernel to run it in.")
 @cache_option
@@ -39,6 +41,8 @@ def run(
     output: str,
     inplace: bool,
     force: str,
+    n_jobs: int | None,
+    engine: str,
     timeout: float | None,
     kernel: str,
     cache_dir: str,
@@ -56,6 +60,8 @@ def run(
         timeout_s=timeout,
         kernel=kernel,
         cache_dir=cache_dir,
+        n_jobs=n_jobs,
+        engine=engine,
         progress=_progress(),
     )
     _write_notebook(report, str(book.path) if inplace else output)

@@ -25,6 +25,7 @@ class Hooks:
         self.shell = shell
         self.session = session
         self._pending: Any = None
+        self._cell_id = ""
         self._restored = False
 
     def install(self) -> None:
@@ -46,6 +47,7 @@ class Hooks:
         self.session.drop()
         self._restored = False
         self._pending = info
+        self._cell_id = getattr(info, "cell_id", None) or ""
 
     def visit(self, module: ast.AST) -> ast.AST:
         """Replace the body of a cell that need not run by nothing."""
@@ -67,7 +69,7 @@ class Hooks:
         python = getattr(info, "transformed_cell", None)
         if python is None:
             python = self.shell.transform_cell(info.raw_cell)
-        return self.session.enter(info.raw_cell, python, getattr(info, "cell_id", None) or "")
+        return self.session.enter(info.raw_cell, python, self._cell_id)
 
     def post_run_cell(self, result: Any) -> None:
         """Store what the cell made."""
@@ -75,7 +77,7 @@ class Hooks:
         failed = result is None or not result.success
         if self._restored and result is not None:
             result.result, self.session.result = self.session.result, None
-        self.session.leave(failed)
+        self.session.pass_on(self._cell_id, failed)
 
 
 def _raising(message: str) -> ast.Module:

@@ -26,6 +26,7 @@ from .reading import Notebook
 __all__ = ["RunReport", "run_notebook"]
 
 _LOAD = "__import__('vibe_magic').load_ipython_extension(get_ipython())"
+_FORESEE = "__import__('vibe_magic.session').session.foresee_json({cells!r})"
 _REPORT = "__import__('vibe_magic.session').session.report_json({since})"
 
 _QUIET = ["--log-level=CRITICAL"]
@@ -83,6 +84,8 @@ def run_notebook(
     timeout_s: float | None = None,
     kernel: str = "",
     cache_dir: str = "",
+    n_jobs: int | None = None,
+    engine: str = "",
     progress: Progress = lambda done, total, text: None,
 ) -> RunReport:
     """Run every cell in order; stop at the first that fails.
@@ -99,6 +102,10 @@ def run_notebook(
         Name of a kernelspec; the notebook's own, or Python's, by default.
     cache_dir : str
         Where results are kept; as configured by default.
+    n_jobs : int, optional
+        How many workers run assets ahead of their turn; as configured by default.
+    engine : str
+        The joblib backend that has them; as configured by default.
     progress : callable
         Told the cells that are done, all of them, and what runs.
 
@@ -112,6 +119,8 @@ def run_notebook(
     environ = {**os.environ, "VIBE_MAGIC_QUIET": "1"}
     environ |= {"VIBE_MAGIC_FORCE": ",".join(force)} if force else {}
     environ |= {"VIBE_MAGIC_CACHE_DIR": str(Path(cache_dir).absolute())} if cache_dir else {}
+    environ |= {"VIBE_MAGIC_N_JOBS": str(n_jobs)} if n_jobs else {}
+    environ |= {"VIBE_MAGIC_ENGINE": engine} if engine else {}
     status, error = asyncio.run(client.run_all(environ))
     return RunReport(
         str(notebook.path),
@@ -195,6 +204,8 @@ class _Client(NotebookClient):
         self._listen_for_interrupts()
         self._extend_requests()
         await self._ask(_LOAD)
+        cells = [(c.get("id", ""), c["source"]) for c in self.nb.cells if c["cell_type"] == "code"]
+        await self._ask(_FORESEE.format(cells=json.dumps(cells)))
         total = len(self.nb.cells)
         status, error = "ok", ""
         try:

@@ -55,6 +55,9 @@ class Log:
         Errors of the hook itself, which must not disturb the cell.
     start_ns : int
         When listening began.
+    gate : callable or None
+        Asked before a file is changed or a program started, with its name; it may raise what is no
+        `Exception`, and the effect does not happen.
     """
 
     touches: list[tuple[str, str]] = field(default_factory=list)
@@ -67,6 +70,13 @@ class Log:
     stdin: bool = False
     faults: list[str] = field(default_factory=list)
     start_ns: int = field(default_factory=time.time_ns)
+    gate: Callable[[str], None] | None = None
+
+    def ask(self, what: str) -> None:
+        """Let the gate see what is about to change."""
+        if self.gate is not None:
+            with muted():
+                self.gate(what)
 
 
 _logs: tuple[Log, ...] = ()
@@ -157,6 +167,8 @@ def _touch(log: Log, action: str, path: str | None) -> None:
     """Note what is about to happen to a file, and what it was before a change in part."""
     if path is None:
         return
+    if action != READ:
+        log.ask(path)
     if action in {MODIFY, APPEND}:
         log.before.setdefault(path, _stamp(path))
     log.touches.append((action, path))
@@ -231,6 +243,7 @@ def _modified(log: Log, path: Any, *_: Any) -> None:
 def _made(log: Log, path: Any, _mode: int = 0, directory: int = -1) -> None:
     name = _absolute(path, directory)
     if name is not None and not os.path.isdir(name):
+        log.ask(name)
         log.folders[name] = None
 
 
@@ -253,10 +266,12 @@ def _started(log: Log, program: Any, *_: Any) -> None:
         program = program[0] if program else ""
     name = os.path.basename(os.fsdecode(program).split(" ", 1)[0]) if program else "shell"
     if not _is_library_query(name):
+        log.ask(name)
         log.programs.append(name)
 
 
 def _forked(log: Log, *_: Any) -> None:
+    log.ask("a process")
     log.programs.append("fork")
 
 

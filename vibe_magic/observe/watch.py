@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -76,12 +76,23 @@ class Watch:
         Takes the states of the files.
     skip : iterable of str, optional
         Directories that never count, such as the cache.
+    gate : callable, optional
+        Asked, by name, before a file that counts is changed or a program is started; what it raises, other
+        than an `Exception`, ends the run before that happens.
     see_native : bool, optional
         Whether to watch the base directory for files opened without Python's knowledge. inotify
         does not tell processes apart: leave it off where others work in the directory meanwhile.
     """
 
-    def __init__(self, files: Files, skip: Iterable[str] = (), *, see_native: bool = True) -> None:
+    def __init__(
+        self,
+        files: Files,
+        skip: Iterable[str] = (),
+        *,
+        see_native: bool = True,
+        gate: Callable[[str], None] | None = None,
+    ) -> None:
+        self._gate = gate
         self._files = files
         self._skip = tuple(skip)
         self._scope = Scope(files.base, self._skip)
@@ -112,7 +123,7 @@ class Watch:
                 self._inotify.watch(os.path.dirname(os.path.realpath(path)))
             with audit.muted():
                 self._inotify.drain()
-        self._log = audit.Log()
+        self._log = audit.Log(gate=None if self._gate is None else self._asked)
         audit.listen(self._log)
 
     def stop(self) -> Observed:
@@ -149,6 +160,12 @@ class Watch:
         """Release the directories watched."""
         if self._inotify is not None:
             self._inotify.close()
+
+    def _asked(self, what: str) -> None:
+        """Pass on what counts to the gate: programs, and files other than those of no consequence."""
+        assert self._gate is not None
+        if not os.path.isabs(what) or self._counts(what):
+            self._gate(what)
 
     def _path(self, name: str) -> str:
         return resolve(name, self._files.base)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from .channel import Channel
-from .nursery import Nursery, Order, nursery_of_this_process, send
+from .nursery import LIMITS, Nursery, Order, nursery_of_this_process, receive, send
 from .ready import ReadyQueue
 from .supervise import Call, Verdict, supervise
 from .workers import Ended, Workers
 
 __all__ = [
+    "LIMITS",
     "Call",
     "Channel",
     "Ended",
@@ -18,6 +19,7 @@ __all__ = [
     "Verdict",
     "Workers",
     "nursery_of_this_process",
+    "receive",
     "send",
     "supervise",
 ]

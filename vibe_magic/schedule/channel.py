@@ -22,10 +22,10 @@ class Channel:
     Parameters
     ----------
     hear : callable
-        Takes each message, in a thread of this object.
+        Takes each message and the connection it came from, in a thread of this object.
     """
 
-    def __init__(self, hear: Callable[[Any], None]) -> None:
+    def __init__(self, hear: Callable[[Any, socket.socket], None]) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="vibe_magic_", ignore_cleanup_errors=True)
         self.address = os.path.join(self._folder.name, "channel")
         self._hear = hear
@@ -69,4 +69,4 @@ class Channel:
             self._selector.unregister(sock)
             sock.close()
         else:
-            self._hear(message)
+            self._hear(message, sock)

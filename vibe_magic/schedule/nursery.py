@@ -28,7 +28,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Nursery", "Order", "nursery_of_this_process", "receive", "send"]
+__all__ = ["LIMITS", "Nursery", "Order", "nursery_of_this_process", "receive", "send"]
 
 _LENGTH = struct.Struct("<Q")
 _START_LIMIT_S = 60.0
@@ -42,7 +42,7 @@ class Order:
     Parameters
     ----------
     function : str
-        ``module:name`` of what is called with `argument` and `channel`.
+        ``module:name`` of what is called with `argument` and `channel`; empty to end all bodies.
     argument : bytes
         Handed over as it is.
     channel : str
@@ -118,6 +118,13 @@ class Nursery:
         """Whether it still answers."""
         return self.process.poll() is None
 
+    def clear(self) -> None:
+        """End all bodies."""
+        with socket.socket(socket.AF_UNIX) as sock, contextlib.suppress(OSError):
+            sock.connect(self.address)
+            send(sock, Order("", b"", ""))
+            receive(sock)
+
     def close(self) -> None:
         """End it and all its bodies."""
         assert self.process.stdin is not None
@@ -132,13 +139,12 @@ class Nursery:
 _MAIN = "import sys; from vibe_magic.schedule.nursery import serve; serve(int(sys.argv[1]), sys.argv[2])"
 
 _POOLS = ("OMP", "OPENBLAS", "MKL", "BLIS", "VECLIB_MAXIMUM", "NUMBA", "NUMEXPR")
+LIMITS = (*(f"{name}_NUM_THREADS" for name in _POOLS), "LOKY_MAX_CPU_COUNT")
+"""The variables that keep bodies side by side from taking all cores each."""
 
 
 def _limits(threads: int) -> dict[str, str]:
-    """Return the environment that keeps bodies side by side from taking all cores each."""
-    found = {f"{name}_NUM_THREADS": str(threads) for name in _POOLS}
-    limits = {name: value for name, value in found.items() if name not in os.environ}
-    return {**limits, "LOKY_MAX_CPU_COUNT": str(threads)}
+    return {name: str(threads) for name in LIMITS if name not in os.environ}
 
 
 _own: list[tuple[int, Nursery]] = []
@@ -234,7 +240,9 @@ def _admit(listener: socket.socket, bodies: _Bodies) -> None:
     sock, _ = listener.accept()
     sock.settimeout(_START_LIMIT_S)
     order = receive(sock)
-    if order is None:
+    if order is None or not order.function:
+        if order is not None:
+            bodies.kill_all()
         sock.close()
         return
     _warm(order.modules)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .active import activate, current, deactivate, present, report, report_json
-from .bring import bring
+from .active import activate, current, deactivate, foresee_json, present, report, report_json
+from .bring import bring, foresee
 from .functions import AssetFunction
 from .kernel import Session
 from .records import AssetStatus, Record
@@ -20,6 +20,8 @@ __all__ = [
     "bring",
     "current",
     "deactivate",
+    "foresee",
+    "foresee_json",
     "parse_header",
     "present",
     "report",

@@ -6,10 +6,11 @@ import json
 
 from vibe_magic.errors import UsageError
 
+from .bring import foresee
 from .kernel import Session
 from .records import Record
 
-__all__ = ["activate", "current", "deactivate", "present", "report", "report_json"]
+__all__ = ["activate", "current", "deactivate", "foresee_json", "present", "report", "report_json"]
 
 _active: list[Session] = []
 
@@ -45,6 +46,12 @@ def present() -> Session | None:
 def report() -> list[Record]:
     """Return what happened to the assets of this process, in order; nothing without the extension."""
     return list(_active[0].records) if _active else []
+
+
+def foresee_json(cells: str) -> None:
+    """Say which cells are going to run: a JSON list of pairs of identity and text; see `bring.foresee`."""
+    if _active:
+        foresee(_active[0], [(cell_id, text) for cell_id, text in json.loads(cells)])
 
 
 def report_json(since: int = 0) -> str:

@@ -19,7 +19,7 @@ from .upstream import rerun
 if TYPE_CHECKING:
     from .parallel import Crew
 
-__all__ = ["bring"]
+__all__ = ["bring", "foresee"]
 
 
 def bring(
@@ -64,7 +64,25 @@ def bring(
     from .parallel import Bringing, Wanted
 
     stale = _stale(session, order, graph, forced)
-    yield from Bringing(session, workers, Wanted(stale, graph, forced, keep_going)).records()
+    yield from Bringing(session, workers, Wanted(stale, graph, (), forced, keep_going)).records()
+
+
+def foresee(session: Session, cells: Sequence[tuple[str, str]]) -> None:
+    """Say which cells are going to run, in order; with several workers, assets among them run ahead.
+
+    Parameters
+    ----------
+    session : Session
+        The kernel's.
+    cells : sequence of (str, str)
+        The front end's identity and the text of each code cell.
+    """
+    workers = _workers(session, None, "")
+    if workers is None:
+        return
+    from .parallel import Ahead
+
+    session.ahead = Ahead(session, workers, cells)
 
 
 def _workers(session: Session, n_jobs: int | None, engine: str) -> Crew | None:

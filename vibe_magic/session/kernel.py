@@ -96,6 +96,8 @@ class Session:
         self._traced: dict[str, tuple[Trace, Entry]] = {}
         self.locks = ExitStack()
         self.crew: Any = None
+        self.ahead: Any = None
+        self.gate: Callable[[str], None] | None = None
 
     # What the session works with
 
@@ -122,7 +124,7 @@ class Session:
 
     def new_watch(self) -> Watch:
         """Return something that sees which files a run touches; runs within runs need one each."""
-        return Watch(self.files, (str(self.settings.cache_dir),))
+        return Watch(self.files, (str(self.settings.cache_dir),), gate=self.gate)
 
     @cached_property
     def _stores(self) -> dict[Path, Store]:
@@ -189,6 +191,8 @@ class Session:
             self._begin_plain(cell, cell_id)
             return False
         self.registry = self.registry.with_asset(asset)
+        if self.ahead is not None and self.ahead.serve(asset):
+            return True
         upstream.refresh(self, asset)
         return self.serve(asset)
 
@@ -213,6 +217,12 @@ class Session:
             return None
         with self.locks.pop_all():
             return self._settle(current, current.run.finish(failed, results))
+
+    def pass_on(self, cell_id: str, failed: bool) -> None:
+        """Meet the end of a cell that the person has run; what waits for it can run ahead of its turn."""
+        self.leave(failed)
+        if self.ahead is not None:
+            self.ahead.leave(cell_id, failed)
 
     def drop(self) -> None:
         """Forget a cell that was entered but never left."""

@@ -28,6 +28,8 @@ class Record:
         The front end's identity of the cell.
     note : str
         Why it was not stored, if so.
+    stayed : str
+        Why it ran in the kernel although there were workers, if so.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Record:
     saved_s: float = 0.0
     cell_id: str = ""
     note: str = ""
+    stayed: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""

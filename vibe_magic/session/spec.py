@@ -29,6 +29,10 @@ class Spec:
         Further assets, discounted inputs, files or globs, environment variables.
     no_cache, force, quiet : bool
         Never store; run even if fresh; show no status line.
+    retry : int
+        How often to try again what failed.
+    timeout_s : float or None
+        Seconds after which a run is ended; None for no limit.
     """
 
     name: str | None = None
@@ -41,6 +45,8 @@ class Spec:
     no_cache: bool = False
     force: bool = False
     quiet: bool = False
+    retry: int = 0
+    timeout_s: float | None = None
 
     @property
     def params(self) -> Mapping[str, str]:

@@ -51,6 +51,11 @@ class Telling:
             line = f"{record.action} in {format_age(record.duration_s)}"
             self.notify(record.name, " · ".join(filter(None, (line, detail))))
 
+    def amend(self, record: Record) -> Record:
+        """Replace the last record by one that says more; return it."""
+        self.records[-1] = record
+        return record
+
     def _is_new(self, name: str, line: str) -> bool:
         new = (name, line) not in self._told
         self._told.add((name, line))

@@ -7,13 +7,15 @@ comparing states before and after a run, and brought back by :meth:`Facets.apply
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from .facet import DEFAULT, Default, Facet, Origin, levels
+from .facet import DEFAULT, Default, Facet, Origin, levels, raw_environ
 from .generators import GENERATORS
 from .libraries import LIBRARIES
 from .process import PROCESS
@@ -26,11 +28,13 @@ __all__ = [
     "Default",
     "Facet",
     "Facets",
+    "Ground",
     "State",
     "apply",
     "begin",
     "changed",
     "difference",
+    "ground",
     "learn",
     "snapshot",
 ]
@@ -113,8 +117,64 @@ class Facets:
                 continue
             ALL[name].set(value, self._origin)
 
+    def ground(self) -> Ground:
+        """Return what another process needs in order to stand where this one does."""
+        present = tuple(sys.path), dict(os.environ), list(warnings.filters), levels()
+        return Ground(replace(self._origin, raw_environ={}), *present)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What facets are noted relative to, and what lies beneath them.
+
+    Parameters
+    ----------
+    origin : Origin
+        The process before the notebook changed anything.
+    path, environ, filters, levels : various
+        The search path, the environment, the warning filters and the levels of loggers as they are.
+    """
+
+    origin: Origin
+    path: tuple[str, ...]
+    environ: dict[str, str]
+    filters: list[Any]
+    levels: dict[str, int]
+
+    def take(self, hidden: Collection[str] = ()) -> None:
+        """Make this process like the one that the ground is of.
+
+        Parameters
+        ----------
+        hidden : collection of str
+            Environment variables that Python code is not to see, while C libraries still do.
+        """
+        os.chdir(self.origin.cwd)
+        sys.path[:] = self.path
+        for name in hidden:
+            raw_environ().pop(_raw(name), None)
+        for name in os.environ.keys() - self.environ.keys():
+            del os.environ[name]
+        os.environ.update(self.environ)
+        warnings.filters[:] = self.filters  # type: ignore[index]
+        getattr(warnings, "_filters_mutated", lambda: None)()
+        for name in levels().keys() | self.levels.keys():
+            logging.getLogger(name).setLevel(self.levels.get(name, logging.NOTSET))
+        begin(self.origin.base)
+        raw = {_raw(name): _raw(text) for name, text in self.origin.environ.items()}
+        _current[0]._origin = replace(self.origin, raw_environ=raw)
+
+
+def _raw(text: str) -> Any:
+    return os.fsencode(text) if os.supports_bytes_environ else text
+
 
 _current: list[Facets] = []
+
+
+def ground() -> Ground:
+    """Return the ground of this process."""
+    return _current[0].ground()
 
 
 def begin(base: str | os.PathLike[str]) -> Facets:

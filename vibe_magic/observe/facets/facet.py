@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -118,9 +118,9 @@ def variables() -> list[str]:
     return [_text(name) for name in raw_environ()]
 
 
-def raw_environ() -> Mapping[Any, Any]:
+def raw_environ() -> MutableMapping[Any, Any]:
     """Return the environment as `os.environ` keeps it: undecoded, which is many times faster."""
-    raw: Mapping[Any, Any] = getattr(os.environ, "_data", os.environ)
+    raw: MutableMapping[Any, Any] = getattr(os.environ, "_data", os.environ)
     return raw
 
 

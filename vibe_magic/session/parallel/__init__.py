@@ -9,7 +9,9 @@ else, because another cell has changed a value in place, say, the asset runs aga
 
 from __future__ import annotations
 
-from .bring import Bringing, Wanted
+from .ahead import Ahead
+from .bring import Bringing
 from .crew import Crew
+from .turns import Wanted
 
-__all__ = ["Bringing", "Crew", "Wanted"]
+__all__ = ["Ahead", "Bringing", "Crew", "Wanted"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from vibe_magic.capture import replay
 from vibe_magic.store import Store
 from vibe_magic.trace import Trace, verify
 
@@ -17,7 +18,9 @@ from .task import Reply
 __all__ = ["adopt"]
 
 
-def adopt(session: Session, asset: Asset, reply: Reply, store: Store | None) -> Record | None:
+def adopt(
+    session: Session, asset: Asset, reply: Reply, store: Store | None, direct: bool = False
+) -> Record | None:
     """Restore a body's result, or show its failure, if it rests on what is there now; None if it does not.
 
     Parameters
@@ -30,6 +33,8 @@ def adopt(session: Session, asset: Asset, reply: Reply, store: Store | None) -> 
         What the body said.
     store : Store or None
         Where its entry is, if not in the session's own store.
+    direct : bool
+        Whether the person asked for this asset, rather than a command that runs several.
     """
     started_s = time.perf_counter()
     session.reread_settings()
@@ -45,14 +50,12 @@ def adopt(session: Session, asset: Asset, reply: Reply, store: Store | None) -> 
     if reply.action == "ran":
         ran = Record(asset.name, "ran", reply.causes, reply.duration_s, 0.0, asset.cell_id)
     verdict = Verdict(entry, (), entry, trace)
-    if hits.restored(session, asset, verdict, started_s, direct=False, ran=ran, store=store):
+    if hits.restored(session, asset, verdict, started_s, direct=direct, ran=ran, store=store):
         return None
     return session.records[-1]
 
 
 def _failed(session: Session, asset: Asset, reply: Reply, trace: Trace) -> Record:
-    from vibe_magic.capture import replay
-
     replay(reply.outputs, session.shell)
     name, message, lines = reply.error
     session.shell._showtraceback(type(name, (Exception,), {}), Exception(message), lines)

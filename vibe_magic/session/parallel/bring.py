@@ -1,18 +1,15 @@
-"""Bring assets up to date: whatever can run runs, what is done is taken over in order."""
+"""Bring cells up to date: whatever can run runs, what is done is taken over in order."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import replace
 
-from vibe_magic.capture import mime_types
-from vibe_magic.errors import Unpicklable
-from vibe_magic.execute import in_force
-from vibe_magic.graph import Graph
-from vibe_magic.observe import facets, irreversible
 from vibe_magic.schedule import Ended, ReadyQueue
-from vibe_magic.store import Entry, Store
+from vibe_magic.store import Store
 from vibe_magic.trace import Cause
 
 from ..asset import Asset
@@ -22,66 +19,19 @@ from ..records import Record
 from ..upstream import rerun
 from .adopt import adopt
 from .crew import Crew
-from .inputs import Inputs, needed_names
-from .task import Given, Heard, Reply, Task
+from .handout import Handout, Stays, needed_of
+from .task import Ask, Heard, Reply
+from .turns import Turn, Turns, Wanted
 
-__all__ = ["Bringing", "Wanted"]
+__all__ = ["Bringing"]
 
-
-@dataclass(frozen=True)
-class Wanted:
-    """What is to be brought up to date, and how.
-
-    Parameters
-    ----------
-    assets : tuple of Asset
-        In order; those that are fresh are left out.
-    graph : Graph
-        Of all assets.
-    forced : collection of str
-        These run even if a result stands.
-    keep_going : bool
-        Whether the others go on after a failure.
-    """
-
-    assets: tuple[Asset, ...]
-    graph: Graph
-    forced: Collection[str] = ()
-    keep_going: bool = False
-
-
-@dataclass
-class _Turn:
-    """How far an asset is.
-
-    Parameters
-    ----------
-    asset : Asset
-        Which one.
-    token : int
-        Of the task that a body has, or had.
-    reply : Reply or None
-        What the body said.
-    stays : str
-        Why it runs in the kernel, if so.
-    attempts : int
-        How often it has been tried.
-    """
-
-    asset: Asset
-    token: int = 0
-    reply: Reply | None = None
-    stays: str = ""
-    attempts: int = 0
-
-    @property
-    def settled(self) -> bool:
-        """Whether its turn can come."""
-        return self.reply is not None or bool(self.stays)
+_BACKOFF_S = 0.5
+_LAST_WORDS_S = 10.0
+"""How long a body's reply may lag behind its end."""
 
 
 class Bringing:
-    """One run over some assets.
+    """One run over some cells.
 
     Parameters
     ----------
@@ -94,239 +44,256 @@ class Bringing:
     """
 
     def __init__(self, session: Session, crew: Crew, wanted: Wanted) -> None:
-        names = [asset.name for asset in wanted.assets]
-        chosen = set(names)
-        upstream = {name: chosen & set(wanted.graph.upstream[name]) for name in names}
+        names = {cell.name for cell in wanted.cells}
         self.session = session
         self.crew = crew
         self.wanted = wanted
-        self.turns = {asset.name: _Turn(asset) for asset in wanted.assets}
+        self.turns = Turns(wanted)
         self.scratch = Store(crew.folder, secret=session.secret)
-        self._queue = ReadyQueue(upstream, _durations(session, wanted.assets))
-        self._upstream = upstream
-        self._inputs = Inputs(session, self.scratch)
-        self._waiting = list(names)
-        self._by_token: dict[int, _Turn] = {}
-        self._lost: dict[str, str] = {}
+        self._upstream = {name: names & set(wanted.graph.upstream[name]) for name in names}
+        ordered = {cell.name: self._upstream[cell.name] for cell in wanted.cells}
+        self._queue = ReadyQueue(ordered, _durations(session, wanted))
+        self._handout = Handout(session, self.scratch, self.turns, self._upstream)
+        self._by_token: dict[int, Turn] = {}
+        self._held: dict[str, set[str]] = {}
+        self._later: list[tuple[float, str]] = []
         self._broken = False
 
     def records(self) -> Iterator[Record]:
         """Run everything; yield what became of each asset, in order."""
-        while self._waiting:
-            self._submit()
-            turn = self.turns[self._waiting[0]]
-            if turn.asset.name in self._lost or turn.settled or self._stopped(turn):
-                self._waiting.pop(0)
+        try:
+            while self.turns:
+                turn = self.turns.head
+                self.await_turn(turn)
                 yield self._taken(turn)
-            else:
-                self._hear(self.crew.next())
+        finally:
+            self.stop()
+
+    def await_turn(self, turn: Turn) -> None:
+        """Go on until a cell, which must be the next one, is settled."""
+        self.give_out()
+        while not turn.settled and not self._abandoned(turn):
+            if turn.ask is not None:
+                self._answer(turn, self._stands(turn))
+            self._hear()
+            self.give_out()
+
+    def done(self, turn: Turn, failed: bool) -> None:
+        """Note that a cell's turn is over; what needs it can run, or is lost."""
+        name = turn.asset.name
+        self.turns.pass_on(turn)
+        if not failed:
+            self._finish(name)
+            return
+        self._break()
+        for lost in self._queue.drop(name):
+            self.turns[lost].lost = self.turns[lost].lost or name
+
+    def catch_up(self) -> None:
+        """Hear what has been said meanwhile, and give out what can run now."""
+        while self._by_token and self._hear(0.0):
+            pass
+        self.give_out()
+
+    def stop(self) -> None:
+        """End whatever still runs."""
+        if any(turn.running for turn in self._by_token.values()):
+            self.crew.stop()
 
     # Giving out
 
-    def _submit(self) -> None:
-        while not self._broken and self.crew.workers.busy < self.crew.workers.n_jobs:
+    def give_out(self) -> None:
+        """Give workers whatever can run."""
+        now_s = time.monotonic()
+        for due in [item for item in self._later if item[0] <= now_s]:
+            self._later.remove(due)
+            self._queue.put_back(due[1])
+        workers = self.crew.workers
+        while not self._broken and workers.busy < workers.n_jobs:
             name = self._queue.take()
             if name is None:
                 return
-            turn = self.turns[name]
-            turn.stays = turn.stays or self._give(turn)
+            self._give(self.turns[name])
 
-    def _give(self, turn: _Turn) -> str:
-        """Hand an asset to a body; return why it has to stay, if it does."""
-        session, asset = self.session, turn.asset
-        live = session.look(asset)
-        reason = reason_to_stay(session, asset, live)
-        if reason:
-            return reason
-        turn.token = self.crew.token()
-        turn.attempts += 1
+    def _give(self, turn: Turn) -> None:
+        """Hand an asset to a body, unless it stays, or needs what a cell before it may still bind."""
+        if turn.stays or not self.turns.comes(turn.asset.name):
+            return
+        live = self.session.look(turn.asset)
+        held = self._unknown(turn, live)
+        if held:
+            self._held[turn.asset.name] = held
+            return
+        token = self.crew.token()
         try:
-            task = self._task(turn, live)
-        except Unpicklable as error:
-            return f"{error.name} cannot be handed to a worker: {error.type_name} ({error.reason})"
-        except OSError as error:
-            return f"its inputs cannot be written ({error.strerror or error})"
-        self._by_token[turn.token] = turn
-        self.crew.submit(task, _modules(live), None)
-        return ""
+            task = self._handout.task(turn, live, token, turn.asset.name in self.wanted.forced)
+        except Stays as reason:
+            turn.stays = str(reason)
+            return
+        turn.token, turn.running, turn.attempts = token, True, turn.attempts + 1
+        self._by_token[token] = turn
+        self.crew.submit(task, _modules(live), turn.asset.spec.timeout_s)
 
-    def _task(self, turn: _Turn, live: Live) -> Task:
-        session, asset = self.session, turn.asset
-        spec = asset.spec
-        apart = spec.no_cache or session.ttl_s(spec) == 0 or not session.settings.store
-        settings = session.settings
-        if apart:
-            settings = replace(settings, cache_dir=self.scratch.root, store=True)
-            spec = replace(spec, no_cache=False, ttl_s=None)
-        return Task(
-            token=turn.token,
-            name=asset.name,
-            spec=spec,
-            source=asset.cell.source,
-            python=asset.cell.python,
-            cell_id=asset.cell_id,
-            folder=session.folder,
-            settings=settings,
-            secret=session.secret,
-            force=apart or spec.force or asset.name in self.wanted.forced,
-            given=self._given(asset, live),
-            state=facets.snapshot(session.folder),
-            seeded=session.seeded,
-            formats=mime_types(session.shell),
-            shell=type(session.shell).__name__,
-            colors=session.shell.colors,
-            count=session.shell.execution_count,
-        )
+    def _unknown(self, turn: Turn, live: Live) -> set[str]:
+        """Return the cells before an asset that are not done and bind what its functions turn out to need."""
+        needed = needed_of(live)
+        return {
+            other.asset.name
+            for other in self.turns.before(turn.asset.name)
+            if (other.reply is None or other.stays) and needed & other.asset.cell.facts.writes
+        }
 
-    def _given(self, asset: Asset, live: Live) -> tuple[Given, ...]:
-        """Return where a body finds what an asset reads: kernel values first, then what is not taken over."""
-        session = self.session
-        pending = self._pending(asset.name)
-        entries = {name: self._entry(name) for name in pending}
-        looks = [live, *(session.look(self.turns[name].asset) for name in pending)]
-        needed = frozenset[str]().union(
-            asset.cell.facts.reads,
-            *(needed_names(look.reach) for look in looks),
-            needed_names(live.reach, [e for e in entries.values() if e is not None]),
-        )
-        made = {n for name in pending for n in self.turns[name].asset.cell.facts.writes}
-        merged = {ref: identity for look in looks for ref, identity in look.reach.inputs.items()}
-        given = self._inputs.given(needed - made, replace(live.reach, inputs=merged))
-        return (*given, *(self._from(name, entries[name], needed) for name in pending))
-
-    def _pending(self, name: str) -> list[str]:
-        """Return the assets that another needs and that are done but not taken over, in order."""
-        waiting = set(self._waiting)
-        found: set[str] = set()
-        ahead = [name]
-        while ahead:
-            for need in self._upstream[ahead.pop()]:
-                if need in waiting and need not in found:
-                    found.add(need)
-                    ahead.append(need)
-        return [other for other in self._waiting if other in found]
-
-    def _entry(self, name: str) -> Entry | None:
-        reply = self.turns[name].reply
-        return None if reply is None else self.session.store.at(reply.path)
-
-    def _from(self, name: str, entry: Entry | None, needed: frozenset[str]) -> Given:
-        if entry is None:
-            raise OSError(f"the result of {name} is gone")
-        cell = self.turns[name].asset.cell
-        names = tuple(n for n in entry.names if n in needed)
-        return Given(str(entry.path), names, cell.source, cell.python)
+    def _finish(self, name: str) -> None:
+        """Free what has waited for a cell."""
+        self._queue.done(name)
+        for other, held in list(self._held.items()):
+            held.discard(name)
+            if not held:
+                del self._held[other]
+                self._queue.put_back(other)
 
     # Hearing
 
-    def _hear(self, item: object) -> None:
-        if isinstance(item, Heard) and isinstance(item.what, Reply):
-            turn = self._by_token.get(item.token)
-            if turn is not None and turn.token == item.token:
-                self._settle(turn, item.what)
-        elif isinstance(item, Ended):
+    def _hear(self, limit_s: float | None = None) -> bool:
+        """Take in one thing that is said or ends; False if there is none in time."""
+        due_s = min((due for due, _ in self._later), default=None)
+        wait_s = None if due_s is None else max(0.0, due_s - time.monotonic())
+        item = self.crew.next(wait_s if limit_s is None else limit_s)
+        if isinstance(item, Ended):
             self._ended(item)
+        elif isinstance(item, Heard):
+            self._listen(item)
+        return item is not None
 
-    def _settle(self, turn: _Turn, reply: Reply) -> None:
+    def _listen(self, heard: Heard) -> None:
+        turn = self._by_token.get(heard.token)
+        if turn is None or turn.token != heard.token:
+            return
+        if isinstance(heard.what, Ask):
+            turn.ask = heard.what
+            self._unlock()
+        elif isinstance(heard.what, Reply):
+            self._settle(turn, heard.what)
+
+    def _unlock(self) -> None:
+        """Deny the last of those that wait for their turn, if nothing else can run before it."""
+        asking = [turn for turn in self.turns if turn.ask is not None]
+        first = self.turns.head
+        if len(asking) >= self.crew.workers.n_jobs and first.ask is None and not first.settled:
+            self._answer(asking[-1], False)
+
+    def _answer(self, turn: Turn, granted: bool) -> None:
+        turn.ask = None
+        self.crew.answer(turn.token, granted)
+
+    def _stands(self, turn: Turn) -> bool:
+        """Tell whether what a body was given is what is there, now that its turn has come."""
+        return turn.ask is not None and turn.ask.key == self.session.look(turn.asset).key
+
+    def _settle(self, turn: Turn, reply: Reply) -> None:
         if reply.action == "refused":
             turn.stays = reply.reason
-            return
-        turn.reply = reply
-        if reply.action == "failed":
-            self._fail()
+        elif reply.action in ("failed", "died") and turn.attempts <= turn.asset.spec.retry:
+            wait_s = _BACKOFF_S * 2 ** (turn.attempts - 1) * random.uniform(0.5, 1.5)
+            self._later.append((time.monotonic() + wait_s, turn.asset.name))
         else:
-            self._queue.done(turn.asset.name)
+            turn.reply = reply
+            if reply.action in ("ran", "restored"):
+                self._finish(turn.asset.name)
+            else:
+                self._break()
 
-    def _fail(self) -> None:
+    def _break(self) -> None:
         """Give out nothing more, unless the others are to go on."""
         self._broken = self._broken or not self.wanted.keep_going
 
     def _ended(self, ended: Ended) -> None:
-        turn = self._by_token.pop(int(str(ended.token)), None)
-        if turn is None or turn.settled:
+        turn = self._by_token.get(int(str(ended.token)))
+        if turn is None or turn.token != ended.token:
+            return
+        turn.running = False
+        turn.ask = None
+        if turn.settled or any(name == turn.asset.name for _, name in self._later):
             return
         said = getattr(ended.value, "messages", ())
         replies = [message.what for message in said if isinstance(message.what, Reply)]
-        if replies:
+        if not replies and getattr(ended.value, "status", 1) == 0:
+            self._await_last_words(turn)
+        elif replies:
             self._settle(turn, replies[0])
-        elif getattr(ended.value, "status", 1) == 0:
-            self._by_token[turn.token] = turn  # its last words are still on their way
         else:
-            turn.reply = Reply("died", reason=_death(ended))
-            self._fail()
+            self._lose(turn, ended)
+
+    def _await_last_words(self, turn: Turn) -> None:
+        """Hear the rest of what a body has said that has ended well."""
+        limit_s = time.monotonic() + _LAST_WORDS_S
+        while not turn.settled and time.monotonic() < limit_s and turn.attempts:
+            before = turn.attempts, len(self._later)
+            self._hear()
+            if before != (turn.attempts, len(self._later)):
+                return
+        if not turn.settled:
+            self._settle(turn, Reply("died", reason="its worker ended without a word"))
+
+    def _lose(self, turn: Turn, ended: Ended) -> None:
+        if ended.error is not None:
+            self.crew.reopen()
+        self._settle(turn, Reply("died", reason=_death(ended)))
 
     # Taking over
 
-    def _stopped(self, turn: _Turn) -> bool:
+    def _abandoned(self, turn: Turn) -> bool:
         """Tell whether an asset will not run any more, since another has failed."""
-        return self._broken and not turn.token
+        return self._broken and not turn.running and not turn.settled
 
-    def _taken(self, turn: _Turn) -> Record:
-        record = self._result(turn)
-        name = turn.asset.name
-        if record.action in ("failed", "skipped"):
-            self._fail()
-            for lost in self._queue.drop(name):
-                self._lost.setdefault(lost, name)
-        elif turn.reply is None or turn.reply.action not in ("ran", "restored"):
-            self._queue.done(name)
+    def _taken(self, turn: Turn) -> Record:
+        record = self._skipped(turn) if turn.lost or self._abandoned(turn) else self._result(turn)
+        self.done(turn, record.action in ("failed", "skipped"))
         return record
 
-    def _result(self, turn: _Turn) -> Record:
+    def _skipped(self, turn: Turn) -> Record:
+        cause = Cause("upstream", turn.lost, "failed" if turn.lost else "another asset failed")
+        record = Record(turn.asset.name, "skipped", (cause,), cell_id=turn.asset.cell_id)
+        self.session.records.append(record)
+        return record
+
+    def _result(self, turn: Turn) -> Record:
         session, asset = self.session, turn.asset
-        if asset.name in self._lost or (self._stopped(turn) and not turn.settled):
-            cause = Cause("upstream", self._lost.get(asset.name, ""))
-            skipped = Record(asset.name, "skipped", (cause,), cell_id=asset.cell_id)
-            session.records.append(skipped)
-            return skipped
-        reply = turn.reply
-        if reply is not None and reply.action == "died":
-            return self._dead(turn, reply)
-        if reply is not None:
-            record = adopt(session, asset, reply, self._home(reply))
-            if record is not None:
-                return record
+        record = self.adopted(turn)
+        if record is not None:
+            return record
         done = rerun(session, asset, force=asset.name in self.wanted.forced)
         assert done is not None
-        if turn.stays:
-            done = replace(done, note=done.note or f"ran in the kernel: {turn.stays}")
-        return done
+        reason = turn.stays or "what it had read in a worker has changed since"
+        return session.telling.amend(replace(done, stayed=reason))
+
+    def adopted(self, turn: Turn, direct: bool = False) -> Record | None:
+        """Take over what a body has done; None if the asset has to run in the kernel."""
+        reply = turn.reply
+        if reply is None:
+            return None
+        if reply.action == "died":
+            return self._dead(turn.asset, reply)
+        return adopt(self.session, turn.asset, reply, self._home(reply), direct)
 
     def _home(self, reply: Reply) -> Store | None:
         inside = os.path.realpath(reply.path).startswith(os.path.realpath(self.scratch.root) + os.sep)
         return self.scratch if inside else None
 
-    def _dead(self, turn: _Turn, reply: Reply) -> Record:
-        session, asset = self.session, turn.asset
+    def _dead(self, asset: Asset, reply: Reply) -> Record:
         record = Record(asset.name, "failed", cell_id=asset.cell_id, note=reply.reason)
-        session.telling.notify(asset.name, reply.reason)
-        session.records.append(record)
+        self.session.telling.notify(asset.name, reply.reason)
+        self.session.records.append(record)
         return record
 
 
-def reason_to_stay(session: Session, asset: Asset, live: Live) -> str:
-    """Return why an asset has to run in the kernel; nothing if it may leave it."""
-    if asset.function is not None:
-        return "it is a function"
-    blockers = live.blockers()
-    if blockers:
-        return "; ".join(map(str, blockers))
-    if session.patches:
-        return f"the notebook has changed {', '.join(sorted(session.patches))}"
-    changed = irreversible(session.at_start, in_force(session.shell), imported=True)
-    changed = tuple(what for what in changed if what != "an open figure")
-    if changed:
-        return f"the notebook has changed {', '.join(changed)}"
-    return ""
-
-
-def _durations(session: Session, assets: Sequence[Asset]) -> dict[str, float]:
+def _durations(session: Session, wanted: Wanted) -> dict[str, float]:
     """Return how long assets took when they ran last, as far as that is known."""
     found = {}
-    for asset in assets:
-        entries = session.store.entries(asset.name)
+    for cell in wanted.cells:
+        entries = () if cell.name in wanted.plain else session.store.entries(cell.name)
         if entries:
-            found[asset.name] = entries[0].duration_s
+            found[cell.name] = entries[0].duration_s
     return found
 
 
@@ -344,6 +311,6 @@ def _death(ended: Ended) -> str:
         return "took longer than its --timeout"
     if status == -9:
         return "its process was killed (SIGKILL), as the system does when memory runs out"
-    return (
-        f"its process was killed by signal {-status}" if status < 0 else f"its process exited with {status}"
-    )
+    if status < 0:
+        return f"its process was killed by signal {-status}"
+    return f"its process exited with status {status}"

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import pickle
 import shutil
+import socket
 import tempfile
 import weakref
 from pathlib import Path
 from typing import Any
 
-from vibe_magic.schedule import Call, Channel, Nursery, Order, Workers, nursery_of_this_process, supervise
+from vibe_magic.schedule import (
+    Call,
+    Channel,
+    Nursery,
+    Order,
+    Workers,
+    nursery_of_this_process,
+    send,
+    supervise,
+)
 
-from .task import Task
+from .task import Heard, Task
 
 __all__ = ["Crew"]
 
@@ -39,7 +50,8 @@ class Crew:
         self.workers = Workers(n_jobs, engine)
         self.threads = max(1, (os.cpu_count() or 1) // self.workers.n_jobs)
         self.nursery: Nursery = nursery_of_this_process(_PRELOAD, self.threads)
-        self.channel = Channel(self.workers.put)
+        self._bodies: dict[int, socket.socket] = {}
+        self.channel = Channel(self._hear)
         self.folder = Path(tempfile.mkdtemp(prefix="vibe_magic_"))
         self._tokens = itertools.count(1)
         self._finalizer = weakref.finalize(self, _remove, self.folder, os.getpid())
@@ -59,9 +71,22 @@ class Crew:
         """Return what is heard or ended next; None if nothing is in time."""
         return self.workers.next(timeout_s)
 
+    def answer(self, token: int, granted: bool) -> None:
+        """Let a body that has asked go on, or give up."""
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            send(self._bodies[token], granted)
+
+    def _hear(self, message: Heard, sock: socket.socket) -> None:
+        self._bodies[message.token] = sock
+        self.workers.put(message)
+
+    def reopen(self) -> None:
+        """Replace workers that are broken."""
+        self.workers.reopen()
+
     def stop(self) -> None:
         """End all bodies that run; workers find out by themselves."""
-        self.nursery.close()
+        self.nursery.clear()
 
     def close(self) -> None:
         """Let everybody go."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vibe_magic.config import Settings
+from vibe_magic.observe import facets
 
 from ..spec import Spec
 
-__all__ = ["Given", "Heard", "Reply", "Task"]
+__all__ = ["Ask", "Given", "Heard", "Reply", "Task"]
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,10 @@ class Task:
         Run it even if a result stands.
     given : tuple of Given
         What it reads, in the order in which it is to be loaded.
+    ground : facets.Ground
+        The process that the asset is to find itself in.
     state : dict of str to object
-        Process state, as `observe.facets` has it.
+        What the notebook has changed of it, as `observe.facets` has it.
     seeded : frozenset of str
         Random generators that follow from a seed in the notebook.
     formats : tuple of str
@@ -74,6 +77,7 @@ class Task:
     cell_id: str
     folder: str
     settings: Settings
+    ground: facets.Ground = field(repr=False)
     secret: bytes = field(repr=False)
     force: bool = False
     given: tuple[Given, ...] = ()
@@ -86,6 +90,22 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Ask:
+    """A body is about to change a file or start a program, which is for its turn; it waits for the answer.
+
+    Parameters
+    ----------
+    what : str
+        The file or the program.
+    key : str
+        The key of the asset from what the body was given.
+    """
+
+    what: str
+    key: str
+
+
+@dataclass(frozen=True)
 class Heard:
     """Something that a body says while it runs: an output, or its reply.
 
@@ -93,7 +113,7 @@ class Heard:
     ----------
     token : int
         The task.
-    what : Reply or dict
+    what : Reply, Ask or dict
         Outputs have the form that `capture` records.
     """
 

@@ -6,8 +6,10 @@ import os
 import pickle
 import socket
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from vibe_magic.cell import analyse
@@ -15,7 +17,8 @@ from vibe_magic.errors import CorruptEntry
 from vibe_magic.execute import run_body
 from vibe_magic.observe import facets
 from vibe_magic.payload import Context
-from vibe_magic.schedule import send
+from vibe_magic.schedule import LIMITS, receive, send
+from vibe_magic.store import Draft, Store
 from vibe_magic.trace import Trace
 
 from ..asset import Asset, Registry
@@ -23,16 +26,21 @@ from ..decision import blockers, decide
 from ..kernel import Session
 from ..restore import define, referable
 from .shell import BodyShell, make_shell
-from .task import Given, Heard, Reply, Task
+from .task import Ask, Given, Heard, Reply, Task
 
 __all__ = ["body", "prepare"]
 
 
 def prepare() -> None:
-    """Do once what every body needs; in the process that all are forked from."""
-    import joblib  # noqa: F401 - the store is going to want it
-
-    make_shell()
+    """Do once what every body needs, in the process that all are forked from: import, and make a shell."""
+    shell = make_shell()
+    assert shell.display_formatter is not None
+    shell.display_formatter.format(None)  # type: ignore[no-untyped-call]
+    analyse("a = 1\na;", "a = 1\na;")
+    with tempfile.TemporaryDirectory(prefix="vibe_magic_") as folder:
+        store = Store(Path(folder), secret=b"rehearsal")
+        with store.lock("rehearsal", "0" * 32, 1.0):
+            store.save(Draft("rehearsal", "0" * 32, "0" * 32, {}))
 
 
 def body(argument: bytes, channel: socket.socket) -> int:
@@ -52,7 +60,9 @@ def body(argument: bytes, channel: socket.socket) -> int:
 
     shell = make_shell()
     try:
-        reply = _Body(task, shell, tell).reply(shown)
+        reply = _Body(task, shell, channel, tell).reply(shown)
+    except _NotNow as effect:
+        reply = Reply("refused", reason=f"it changes {effect}, which is for its turn")
     except CorruptEntry as error:
         reply = Reply("refused", reason=f"what it reads cannot be handed over ({error.what})")
     except Exception:  # noqa: BLE001 - a fault of ours must not cost the result: the kernel runs it
@@ -61,10 +71,20 @@ def body(argument: bytes, channel: socket.socket) -> int:
     return 0
 
 
+class _NotNow(BaseException):
+    """Ends a body before an effect for which its turn has not come; no code of the notebook catches it."""
+
+
 class _Body:
     """The session of one body."""
 
-    def __init__(self, task: Task, shell: BodyShell, tell: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self,
+        task: Task,
+        shell: BodyShell,
+        channel: socket.socket,
+        tell: Callable[[dict[str, Any]], None],
+    ) -> None:
         os.chdir(task.folder)
         type(shell).__name__ = task.shell or type(shell).__name__
         assert shell.display_formatter is not None
@@ -73,12 +93,27 @@ class _Body:
         shell.colors = task.colors
         self.task = task
         self.shell = shell
+        self._channel = channel
+        self._key = ""
+        self._granted: bool | None = None
+        self._denied = ""
         self.session = Session(shell, lambda: task.settings, lambda name, line: None, secret=task.secret)
         self.session.seeded = task.seeded
+        self.session.gate = self._ask
+        task.ground.take(hidden=LIMITS)
         facets.apply(facets.difference(facets.snapshot(task.folder), task.state))
         for given in task.given:
             self._take(given)
         shell.listen(tell)
+
+    def _ask(self, what: str) -> None:
+        """Wait for the turn of this asset before anything is changed that others see."""
+        if self._granted is None:
+            send(self._channel, Heard(self.task.token, Ask(what, self._key)))
+            self._granted = bool(receive(self._channel))
+        if not self._granted:
+            self._denied = self._denied or what
+            raise _NotNow(what)
 
     def _take(self, given: Given) -> None:
         entry = self.session.store.at(given.path)
@@ -105,9 +140,12 @@ class _Body:
             return Reply("restored", str(verdict.entry.path), duration_s=verdict.entry.duration_s)
         if session.serve(asset, force=task.force, direct=False):
             return self._found(asset)
+        self._key = live.key
         failed, results = run_body(asset.cell, session.namespace, self.shell)
         sys.stdout.flush()
         sys.stderr.flush()
+        if self._denied:
+            raise _NotNow(self._denied)
         record = session.leave(failed, results)
         assert record is not None
         if record.action == "failed":

@@ -1,0 +1,145 @@
+"""Make the task that a body gets: the asset, and where it finds all that it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from vibe_magic.capture import mime_types
+from vibe_magic.errors import Unpicklable
+from vibe_magic.execute import in_force
+from vibe_magic.observe import facets, irreversible
+from vibe_magic.store import Entry, Store
+
+from ..asset import Asset
+from ..kernel import Session
+from ..live import Live
+from .inputs import Inputs, needed_names
+from .task import Given, Task
+from .turns import Turn, Turns
+
+__all__ = ["Handout", "Stays", "needed_of"]
+
+
+class Stays(Exception):  # noqa: N818 - no error: the kernel runs it
+    """An asset has to run in the kernel; the message says why."""
+
+
+_PASSING = frozenset({"an open figure", "sys.excepthook"})
+"""What comes and goes: figures that a cell keeps for itself, the hook that the shell sets while code runs."""
+
+
+def needed_of(live: Live) -> frozenset[str]:
+    """Return the names that an asset needs, itself and through the functions it calls."""
+    return live.asset.cell.facts.reads | needed_names(live.reach)
+
+
+@dataclass
+class Handout:
+    """Makes tasks for one run.
+
+    Parameters
+    ----------
+    session : Session
+        The kernel's.
+    scratch : Store
+        Takes what no store is to keep: values of the kernel, and results that are only handed over.
+    turns : Turns
+        How far the cells are.
+    upstream : dict of str to set of str
+        What each cell needs of the others.
+    """
+
+    session: Session
+    scratch: Store
+    turns: Turns
+    upstream: Mapping[str, set[str]]
+
+    def __post_init__(self) -> None:
+        self._inputs = Inputs(self.session, self.scratch)
+
+    def task(self, turn: Turn, live: Live, token: int, forced: bool) -> Task:
+        """Return the task of an asset.
+
+        Raises
+        ------
+        Stays
+            It cannot leave the kernel.
+        """
+        self._check(live)
+        session, asset = self.session, turn.asset
+        spec, settings = asset.spec, session.settings
+        apart = spec.no_cache or session.ttl_s(spec) == 0 or not settings.store
+        if apart:
+            settings = replace(settings, cache_dir=self.scratch.root, store=True, ttl=None)
+            spec = replace(spec, no_cache=False, ttl_s=None)
+        return Task(
+            token=token,
+            name=asset.name,
+            spec=spec,
+            source=asset.cell.source,
+            python=asset.cell.python,
+            cell_id=asset.cell_id,
+            folder=session.folder,
+            settings=settings,
+            secret=session.secret,
+            force=apart or spec.force or forced,
+            given=self._given(asset, live),
+            ground=facets.ground(),
+            state=facets.snapshot(session.folder),
+            seeded=session.seeded,
+            formats=mime_types(session.shell),
+            shell=type(session.shell).__name__,
+            colors=session.shell.colors,
+            count=session.shell.execution_count,
+        )
+
+    def _check(self, live: Live) -> None:
+        session, blockers = self.session, live.blockers()
+        if live.asset.function is not None:
+            raise Stays("it is a function")
+        if blockers:
+            raise Stays("; ".join(map(str, blockers)))
+        changed = irreversible(session.at_start, in_force(session.shell), imported=True)
+        changed = tuple(what for what in changed if what not in _PASSING)
+        if changed or session.patches:
+            raise Stays(f"the notebook has changed {', '.join((*changed, *sorted(session.patches)))}")
+
+    def _given(self, asset: Asset, live: Live) -> tuple[Given, ...]:
+        """Return what the kernel has, then the results that it has not taken over yet."""
+        pending = self._pending(asset.name)
+        entries = {turn.asset.name: self._entry(turn) for turn in pending}
+        looks = [live, *(self.session.look(turn.asset) for turn in pending)]
+        needed = frozenset[str]().union(*map(needed_of, looks), needed_names(live.reach, entries.values()))
+        made = {name for turn in pending for name in turn.asset.cell.facts.writes}
+        merged = {ref: identity for look in looks for ref, identity in look.reach.inputs.items()}
+        try:
+            given = self._inputs.given(needed - made, replace(live.reach, inputs=merged))
+        except Unpicklable as error:
+            why = f"{error.type_name} ({error.reason})"
+            raise Stays(f"{error.name} cannot be handed to a worker: {why}") from None
+        except OSError as error:
+            raise Stays(f"its inputs cannot be written ({error.strerror or error})") from None
+        return (*given, *(_from(turn.asset, entries[turn.asset.name], needed) for turn in pending))
+
+    def _pending(self, name: str) -> list[Turn]:
+        """Return the cells that another needs and that are done but not taken over, in order."""
+        found: set[str] = set()
+        ahead = [name]
+        while ahead:
+            for need in self.upstream[ahead.pop()]:
+                if self.turns.comes(need) and need not in found:
+                    found.add(need)
+                    ahead.append(need)
+        return [turn for turn in self.turns if turn.asset.name in found]
+
+    def _entry(self, turn: Turn) -> Entry:
+        entry = None if turn.reply is None else self.session.store.at(turn.reply.path)
+        if entry is None:
+            raise Stays(f"the result of {turn.asset.name} is gone")
+        return entry
+
+
+def _from(asset: Asset, entry: Entry, needed: frozenset[str]) -> Given:
+    names = tuple(name for name in entry.names if name in needed)
+    return Given(str(entry.path), names, asset.cell.source, asset.cell.python)
