@@ -33,7 +33,7 @@ class Tally:
         return f"edits {self.edits}, wrong {len(self.wrong)}, needless {self.needless} of {self.runs} runs"
 
 
-def check(seed: int, tally: Tally) -> None:
+def check(seed: int, tally: Tally, jobs: int = 1) -> None:
     """Make one notebook, edit it 1 to 5 times, and compare every state warm and cold."""
     sessions = _sessions(random.Random(seed))
     place = Path(tempfile.mkdtemp(prefix="oracle"))
@@ -43,7 +43,7 @@ def check(seed: int, tally: Tally) -> None:
     known: dict[tuple[str, str], bool] = {}
     try:
         for passes in sessions:
-            warm = run(passes, warm_folder, place / "cache")
+            warm = run(passes, warm_folder, place / "cache", jobs=jobs)
             cold = run(passes, cold_folder, None)
             tally.edits += len(passes)
             for one, two, each in zip(warm, cold, passes, strict=False):
@@ -94,6 +94,7 @@ def main() -> None:
     parser.add_argument("--notebooks", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=0.0)
+    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     tally = Tally()
@@ -101,10 +102,11 @@ def main() -> None:
     for seed in range(options.seed, options.seed + options.notebooks):
         if time.monotonic() > end:
             break
-        check(seed, tally)
+        check(seed, tally, options.jobs)
     print(tally.line())
     for seed, found in tally.wrong.items():
-        print(f"seed {seed}: python -m tests.oracle --notebooks 1 --seed {seed}")
+        jobs = f" --jobs {options.jobs}" if options.jobs > 1 else ""
+        print(f"seed {seed}: python -m tests.oracle --notebooks 1 --seed {seed}{jobs}")
         for line in found[: 5 if options.verbose else 1]:
             print(f"  {line[:600]}")
     if options.verbose:

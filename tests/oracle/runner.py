@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import os
@@ -63,7 +64,9 @@ class Observed:
     fault: str = ""
 
 
-def run(passes: Sequence[Pass], folder: Path, cache: Path | None, limit_s: int = LIMIT_S) -> list[Observed]:
+def run(
+    passes: Sequence[Pass], folder: Path, cache: Path | None, limit_s: int = LIMIT_S, jobs: int = 1
+) -> list[Observed]:
     """Run passes over a notebook one after another in one fresh process.
 
     Parameters
@@ -76,13 +79,18 @@ def run(passes: Sequence[Pass], folder: Path, cache: Path | None, limit_s: int =
         Where results are kept; None runs without the extension.
     limit_s : int
         The process is ended after this many seconds.
+    jobs : int
+        How many workers run assets ahead of their turn.
     """
+    nursery = shared_nursery() if jobs > 1 else None
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(reader)
         signal.alarm(limit_s)
-        _child(passes, folder, cache, writer)
+        if nursery is not None:
+            _use(nursery)
+        _child(passes, folder, cache, writer, jobs)
     os.close(writer)
     with os.fdopen(reader, "rb") as stream:
         data = stream.read()
@@ -93,13 +101,35 @@ def run(passes: Sequence[Pass], folder: Path, cache: Path | None, limit_s: int =
     return found
 
 
-def _child(passes: Sequence[Pass], folder: Path, cache: Path | None, writer: int) -> None:
+@functools.cache
+def shared_nursery() -> Any:
+    """Return the process that bodies of all runs are forked from; each run would start one of its own."""
+    from vibe_magic.session.parallel.crew import PRELOAD
+    from vibe_magic.schedule import Nursery
+
+    return Nursery(PRELOAD, 1)
+
+
+def _use(nursery: Any) -> None:
+    """Let the nursery of another process be that of this one."""
+    from vibe_magic.schedule import nursery as module
+
+    nursery.process.poll = lambda: None  # only its parent can tell whether it has ended
+    module._own[:] = [(os.getpid(), nursery)]
+
+
+def _child(
+    passes: Sequence[Pass], folder: Path, cache: Path | None, writer: int, jobs: int
+) -> None:
     warnings.resetwarnings()
     warnings.simplefilter("default")
     try:
         os.chdir(folder)
         sys.path.insert(0, str(folder))
         shell = _shell(cache)
+        if jobs > 1:
+            os.environ["VIBE_MAGIC_N_JOBS"] = str(jobs)
+            os.environ["VIBE_MAGIC_ENGINE"] = "threading"
         found = [_pass(each, shell, cache is not None) for each in passes]
     except BaseException:
         found = [Observed(fault=traceback.format_exc())]
@@ -135,6 +165,12 @@ def _pass(each: Pass, shell: Any, warm: bool) -> Observed:
     found = Observed()
     for name, text in each.files.items():
         Path(name).write_text(text)
+    if warm:
+        from vibe_magic.session import current, foresee
+
+        for name in ("sys.stdout", "sys.stderr"):  # replaced here, to see what cells write
+            current().at_start.pop(name, None)
+        foresee(current(), [(cell.id, cell.text) for cell in each.cells])
     for cell in each.cells:
         text = cell.text if warm else plain(cell.text)
         before = _records(warm)

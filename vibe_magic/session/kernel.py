@@ -85,7 +85,7 @@ class Session:
         self.result: object = None
         self._modules = frozenset(sys.modules)
         facets.begin(self.folder)
-        self.at_start = in_force(shell)
+        self.at_start = dict(in_force(shell))
         self._settings = settings
         self._held: Settings | None = None
         self.patches: dict[str, Patch] = {}

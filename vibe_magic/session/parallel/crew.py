@@ -29,7 +29,7 @@ from .task import Heard, Task
 __all__ = ["Crew"]
 
 _BODY = "vibe_magic.session.parallel.worker:body"
-_PRELOAD = "vibe_magic.session.parallel.worker:prepare"
+PRELOAD = "vibe_magic.session.parallel.worker:prepare"
 
 
 class Crew:
@@ -49,7 +49,7 @@ class Crew:
         self.plan = (n_jobs, engine, selected)
         self.workers = Workers(n_jobs, engine)
         self.threads = max(1, (os.cpu_count() or 1) // self.workers.n_jobs)
-        self.nursery: Nursery = nursery_of_this_process(_PRELOAD, self.threads)
+        self.nursery: Nursery = nursery_of_this_process(PRELOAD, self.threads)
         self._bodies: dict[int, socket.socket] = {}
         self.channel = Channel(self._hear)
         self.folder = Path(tempfile.mkdtemp(prefix="vibe_magic_"))
@@ -62,9 +62,9 @@ class Crew:
 
     def submit(self, task: Task, modules: tuple[str, ...], timeout_s: float | None) -> None:
         """Have a body run a task."""
-        self.nursery = nursery_of_this_process(_PRELOAD, self.threads)
+        self.nursery = nursery_of_this_process(PRELOAD, self.threads)
         order = Order(_BODY, pickle.dumps(task), self.channel.address, modules)
-        call = Call(order, self.nursery.address, _PRELOAD, self.threads, os.getpid(), timeout_s)
+        call = Call(order, self.nursery.address, PRELOAD, self.threads, os.getpid(), timeout_s)
         self.workers.submit(task.token, supervise, call)
 
     def next(self, timeout_s: float | None = None) -> Any:
