@@ -10,6 +10,7 @@
     ├── Unpicklable                a result that cannot be written to the store
     ├── StoreError                 the cache directory does not do its work
     │   └── CorruptEntry           an entry that fails its signature or digest
+    ├── BodyError                  what the body of a cell raised in another process
     └── KernelDied                 the process that ran the notebook is gone
 
 Fields come before prose: each exception carries what happened, where, and what to do as attributes,
@@ -18,7 +19,10 @@ builds its message from them, and survives pickling.
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
+    "BodyError",
     "ConfigError",
     "CorruptEntry",
     "KernelDied",
@@ -121,3 +125,29 @@ class CorruptEntry(StoreError):
 
 class KernelDied(VibeMagicError):
     """The process that ran the notebook ended by itself."""
+
+
+class BodyError(VibeMagicError):
+    """What a body raised, with the traceback that it has there.
+
+    Parameters
+    ----------
+    name, message : str
+        Of the exception.
+    lines : list of str
+        Its traceback, as the shell shows it.
+    """
+
+    def __init__(self, name: str, message: str, lines: list[str]) -> None:
+        super().__init__(f"raised {name}", fix=message)
+        self.args = (name, message, lines)
+        self.name = name
+        self.message = message
+        self.lines = lines
+
+    def exception(self) -> BaseException:
+        """Return an exception that the shell shows as the original."""
+        shown = {"_render_traceback_": lambda _: self.lines, "__str__": lambda _: self.message}
+        cls: Any = type(self.name, (Exception,), shown)
+        made: BaseException = cls()
+        return made

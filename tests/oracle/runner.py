@@ -104,8 +104,8 @@ def run(
 @functools.cache
 def shared_nursery() -> Any:
     """Return the process that bodies of all runs are forked from; each run would start one of its own."""
-    from vibe_magic.session.parallel.crew import PRELOAD
     from vibe_magic.schedule import Nursery
+    from vibe_magic.session.parallel.crew import PRELOAD
 
     return Nursery(PRELOAD, 1)
 
@@ -118,9 +118,7 @@ def _use(nursery: Any) -> None:
     module._own[:] = [(os.getpid(), nursery)]
 
 
-def _child(
-    passes: Sequence[Pass], folder: Path, cache: Path | None, writer: int, jobs: int
-) -> None:
+def _child(passes: Sequence[Pass], folder: Path, cache: Path | None, writer: int, jobs: int) -> None:
     warnings.resetwarnings()
     warnings.simplefilter("default")
     try:

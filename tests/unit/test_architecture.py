@@ -29,6 +29,7 @@ LAYERS = {
     "capture": 3,
     "observe": 3,
     "execute": 4,
+    "schedule": 5,
     "session": 6,
     "magics": 7,
     "notebook": 7,

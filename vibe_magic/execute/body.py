@@ -6,6 +6,7 @@ import ast
 import asyncio
 import inspect
 import threading
+import warnings
 from collections.abc import Coroutine
 from typing import Any
 
@@ -46,6 +47,10 @@ def _run(cell: Cell, namespace: dict[str, Any], shell: Any) -> tuple[bool, tuple
                 _display(value, shell)
     except KeyboardInterrupt:
         raise
+    except SystemExit:
+        shell.showtraceback(exception_only=True)
+        warnings.warn("To exit: use 'exit', 'quit', or Ctrl-D.", stacklevel=1)
+        return True, ()
     except BaseException:  # noqa: BLE001 - whatever a cell raises is shown, as IPython does
         shell.showtraceback(running_compiled_code=True)
         return True, ()

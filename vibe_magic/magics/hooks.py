@@ -6,7 +6,7 @@ import ast
 import traceback
 from typing import Any
 
-from vibe_magic.errors import UsageError
+from vibe_magic.errors import BodyError, UsageError
 from vibe_magic.session import Session
 
 from .transform import comment_header
@@ -57,7 +57,10 @@ class Hooks:
         try:
             restored = self._enter(info)
         except UsageError as error:
-            return _raising(str(error))
+            return _raising(f"__import__('IPython').core.error.UsageError({str(error)!r})")
+        except BodyError as error:
+            arguments = (error.name, error.message, error.lines)
+            return _raising(f"__import__('vibe_magic.errors').errors.BodyError(*{arguments!r}).exception()")
         except Exception:  # noqa: BLE001 - a fault of ours must not cost the person the result: the cell runs
             self.session.drop()
             self.session.tell("vibe_magic", f"runs this cell uncached:\n{traceback.format_exc()}")
@@ -80,6 +83,6 @@ class Hooks:
         self.session.pass_on(self._cell_id, failed)
 
 
-def _raising(message: str) -> ast.Module:
-    """Return code that fails with one line, as IPython's own magics do on wrong usage."""
-    return ast.parse(f"raise __import__('IPython').core.error.UsageError({message!r})")
+def _raising(exception: str) -> ast.Module:
+    """Return code that fails in place of a cell: with one line, or with what its body has raised."""
+    return ast.parse(f"raise {exception}")

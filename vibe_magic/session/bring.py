@@ -57,7 +57,7 @@ def bring(
     graph = graph_of(session)
     order = graph.order(chosen | graph.ancestors(chosen))
     forced = chosen if force else frozenset[str]()
-    workers = _workers(session, n_jobs, engine)
+    workers = workers_of(session, n_jobs, engine)
     if workers is None:
         yield from _one_by_one(session, [session.registry[name] for name in order], graph, forced, keep_going)
         return
@@ -77,7 +77,7 @@ def foresee(session: Session, cells: Sequence[tuple[str, str]]) -> None:
     cells : sequence of (str, str)
         The front end's identity and the text of each code cell.
     """
-    workers = _workers(session, None, "")
+    workers = workers_of(session, None, "")
     if workers is None:
         return
     from .parallel import Ahead
@@ -85,8 +85,10 @@ def foresee(session: Session, cells: Sequence[tuple[str, str]]) -> None:
     session.ahead = Ahead(session, workers, cells)
 
 
-def _workers(session: Session, n_jobs: int | None, engine: str) -> Crew | None:
+def workers_of(session: Session, n_jobs: int | None, engine: str) -> Crew | None:
     """Return the workers to be used; None if everything runs in the kernel, one after another."""
+    if engine == "local":
+        return None
     selected, selected_jobs = _selected() if not engine else (None, None)
     settings = session.settings
     chosen = engine or ("" if selected else settings.engine)

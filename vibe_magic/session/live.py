@@ -148,9 +148,10 @@ class Live:
         options = sorted(self.params.items())
         return combine("key", self.fingerprint, self.python, repr(options), repr(inputs))
 
-    def blockers(self) -> tuple[Blocker, ...]:
-        """Return what is known before a run to stand against storing its result."""
-        hazards = [Blocker(h.detail, _HAZARDS[h.kind]) for h in self.reach.facts.hazards]
+    def blockers(self, but: str = "") -> tuple[Blocker, ...]:
+        """Return what is known before a run to stand against storing its result, but for a kind of hazard."""
+        found = [hazard for hazard in self.reach.facts.hazards if hazard.kind != but]
+        hazards = [Blocker(h.detail, _HAZARDS[h.kind]) for h in found]
         problems = [
             Blocker(
                 p.part,

@@ -29,6 +29,8 @@ class Spec:
         Further assets, discounted inputs, files or globs, environment variables.
     no_cache, force, quiet : bool
         Never store; run even if fresh; show no status line.
+    engine : str
+        The joblib backend that runs it, even alone; ``local`` is the kernel, empty as configured.
     retry : int
         How often to try again what failed.
     timeout_s : float or None
@@ -45,8 +47,15 @@ class Spec:
     no_cache: bool = False
     force: bool = False
     quiet: bool = False
+    engine: str = ""
     retry: int = 0
     timeout_s: float | None = None
+
+    @property
+    def apart(self) -> bool:
+        """Whether it asks for what only a process of its own can give, even when it runs alone."""
+        limited = self.retry > 0 or self.timeout_s is not None
+        return limited or self.engine not in ("", "local")
 
     @property
     def params(self) -> Mapping[str, str]:
@@ -73,6 +82,12 @@ def _age(text: str) -> float:
     return parse_age(text)
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise UsageError(f"{text!r} is no number of attempts", "%%asset", "write --retry 3")
+    return int(text)
+
+
 OPTIONS: Mapping[str, Option] = {
     "--ttl": Option("ttl_s", "AGE", "expires this long after it was computed; 0 always runs", _age),
     "--out": Option("out", "NAMES", "keep only these of the names it binds", _names),
@@ -80,6 +95,9 @@ OPTIONS: Mapping[str, Option] = {
     "--ignore": Option("ignore", "NAMES", "these inputs do not count", _names),
     "--file": Option("files", "PATHS", "files or globs that count", _names),
     "--env": Option("env", "NAMES", "environment variables that count", _names),
+    "--engine": Option("engine", "NAME", "the joblib backend that runs it; local is the kernel", str),
+    "--retry": Option("retry", "N", "try again so often what fails, after a growing pause", _count),
+    "--timeout": Option("timeout_s", "AGE", "end a run that takes longer", _age),
     "--no-cache": Option("no_cache", "", "a node of the graph that is never stored"),
     "--force": Option("force", "", "run it even if fresh"),
     "--quiet": Option("quiet", "", "no status line"),

@@ -41,6 +41,11 @@ class Store:
         Bytes that all entries together may take; None for no limit.
     warn : callable, optional
         Takes one line for the person.
+
+    Attributes
+    ----------
+    evicts : bool
+        Whether it keeps the size, for which it has to look at all entries once; another process may.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class Store:
     ) -> None:
         self.root = Path(root)
         self.size_limit = size_limit
+        self.evicts = True
         self._secret = secret
         self._clock = clock
         self._warn = warn
@@ -164,9 +170,18 @@ class Store:
         except OSError as error:
             self._not_stored(error)
             return None
-        self._grow(draft.nbytes)
+        self.grow(draft.nbytes)
         pinned = self._is_pinned(draft.asset)
         return entry_of_meta(meta, self.root.joinpath(*call_id), pinned=pinned)
+
+    def grow(self, nbytes: int) -> None:
+        """Count what was stored, here or by a process that does not evict; past the limit, evict."""
+        if self.size_limit is None or not self.evicts:
+            return
+        self._size = self._measure() if self._size is None else self._size + nbytes
+        if self._size > self.size_limit:
+            self.prune()
+            self._size = None
 
     def accept(self, entry: Entry, *, key: str, observed: str, trace: Mapping[str, Any]) -> Entry | None:
         """Declare a result right under another key; both entries stay.
@@ -311,15 +326,6 @@ class Store:
         if time.monotonic() - self._swept_at > _SWEEP_S:
             self.sweep()
         return self._memory.store_backend
-
-    def _grow(self, nbytes: int) -> None:
-        """Keep the sum of all sizes; past the limit, measure again and evict."""
-        if self.size_limit is None:
-            return
-        self._size = self._measure() if self._size is None else self._size + nbytes
-        if self._size > self.size_limit:
-            self.prune()
-            self._size = None
 
     def _measure(self) -> int:
         return sum(item.size for item in self._backend().get_items())

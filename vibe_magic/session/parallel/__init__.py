@@ -12,6 +12,7 @@ from __future__ import annotations
 from .ahead import Ahead
 from .bring import Bringing
 from .crew import Crew
+from .single import run_apart
 from .turns import Wanted
 
-__all__ = ["Ahead", "Bringing", "Crew", "Wanted"]
+__all__ = ["Ahead", "Bringing", "Crew", "Wanted", "run_apart"]

@@ -45,21 +45,24 @@ def adopt(
     if verify(trace, session.look(asset)):
         return None
     if entry is None:
-        return _failed(session, asset, reply, trace)
+        return _failed(session, asset, reply, trace, shown=not direct)
     ran = None
     if reply.action == "ran":
         ran = Record(asset.name, "ran", reply.causes, reply.duration_s, 0.0, asset.cell_id)
     verdict = Verdict(entry, (), entry, trace)
     if hits.restored(session, asset, verdict, started_s, direct=direct, ran=ran, store=store):
         return None
+    if reply.action == "ran":
+        (store or session.store).grow(entry.nbytes)
     return session.records[-1]
 
 
-def _failed(session: Session, asset: Asset, reply: Reply, trace: Trace) -> Record:
+def _failed(session: Session, asset: Asset, reply: Reply, trace: Trace, shown: bool) -> Record:
     replay(reply.outputs, session.shell)
     name, message, lines = reply.error
-    session.shell._showtraceback(type(name, (Exception,), {}), Exception(message), lines)
-    session.journal.note(asset.label, trace, session.clock(), direct=False, failed=True)
+    if shown:
+        session.shell._showtraceback(type(name, (Exception,), {}), Exception(message), lines)
+    session.journal.note(asset.label, trace, session.clock(), direct=not shown, failed=True)
     record = Record(asset.name, "failed", reply.causes, reply.duration_s, 0.0, asset.cell_id)
     session.record(record)
     return record
