@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from .channel import Channel
-from .nursery import LIMITS, Nursery, Order, nursery_of_this_process, receive, send
+from .nursery import LIMITS, Nursery, nursery_of_this_process
 from .ready import ReadyQueue
 from .supervise import Call, Verdict, supervise
+from .wire import Order, receive, send
 from .workers import Ended, Workers
 
 __all__ = [

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from .nursery import receive
+from .wire import receive
 
 __all__ = ["Channel"]
 

@@ -11,7 +11,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .nursery import Nursery, Order, nursery_of_this_process, receive, send
+from .nursery import Nursery, nursery_of_this_process
+from .wire import Order, receive, send
 
 __all__ = ["Call", "Verdict", "supervise"]
 

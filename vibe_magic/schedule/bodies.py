@@ -1,0 +1,162 @@
+"""The inside of a nursery: fork a body for each order, tell how it ended, end those nobody waits for."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .wire import Order, receive, send
+
+__all__ = ["serve"]
+
+_START_LIMIT_S = 60.0
+_PARENT_POLL_MS = 500
+_INPUT = 0
+"""The descriptor whose end means that nobody needs this process any more."""
+
+
+@dataclass
+class _Bodies:
+    """The bodies that live, with the connections of those who wait for them."""
+
+    by_pid: dict[int, socket.socket] = field(default_factory=dict)
+
+    def reap(self) -> None:
+        """Tell of bodies that have ended how they did."""
+        while self.by_pid:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            sock = self.by_pid.pop(pid, None)
+            if sock is not None:
+                _kill(pid)  # what it has started and left behind
+                with contextlib.suppress(OSError):
+                    send(sock, os.waitstatus_to_exitcode(status))
+                sock.close()
+
+    def kill(self, sock: socket.socket) -> None:
+        """End the body that somebody has lost interest in."""
+        for pid, known in self.by_pid.items():
+            if known is sock:
+                _kill(pid)
+
+    def kill_all(self) -> None:
+        """End everything."""
+        for pid in self.by_pid:
+            _kill(pid)
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def serve(listening: int, preload: str) -> None:
+    """Fork bodies until standard input ends, or whoever started this process is gone.
+
+    Parameters
+    ----------
+    listening : int
+        Descriptor of the socket where orders come in.
+    preload : str
+        ``module:name`` of what is called first.
+    """
+    parent = os.getppid()
+    listener = socket.socket(fileno=listening)
+    _function(preload)()
+    wake = _woken_by_children()
+    bodies = _Bodies()
+    while os.getppid() == parent:  # a process that was forked may hold the other end of the input
+        waiting = {sock.fileno(): sock for sock in bodies.by_pid.values()}
+        ready = _ready((_INPUT, listener.fileno(), wake.fileno()), waiting)
+        if _INPUT in ready:
+            break
+        if listener.fileno() in ready:
+            _admit(listener, bodies)
+        for fd in ready & waiting.keys():
+            bodies.kill(waiting[fd])
+        with contextlib.suppress(BlockingIOError):
+            wake.recv(4096)
+        bodies.reap()
+    bodies.kill_all()
+    os._exit(0)
+
+
+def _woken_by_children() -> socket.socket:
+    """Return what can be read from when a child has ended."""
+    wake, woken = socket.socketpair()
+    woken.setblocking(False)
+    wake.setblocking(False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(woken.detach(), warn_on_full_buffer=False)
+    return wake
+
+
+def _ready(readable: Iterable[int], waiting: Iterable[int]) -> set[int]:
+    """Return the descriptors from which something can be read, and those whose other end is gone."""
+    poll = select.poll()
+    for fd in readable:
+        poll.register(fd, select.POLLIN)
+    for fd in waiting:
+        poll.register(fd, getattr(select, "POLLRDHUP", 0) | select.POLLHUP)
+    return {fd for fd, _ in poll.poll(_PARENT_POLL_MS)}
+
+
+def _admit(listener: socket.socket, bodies: _Bodies) -> None:
+    sock, _ = listener.accept()
+    sock.settimeout(_START_LIMIT_S)
+    order = receive(sock)
+    if order is None or not order.function:
+        if order is not None:
+            bodies.kill_all()
+        sock.close()
+        return
+    _warm(order.modules)
+    pid = os.fork()
+    if pid:
+        with contextlib.suppress(OSError):
+            os.setpgid(pid, pid)
+        bodies.by_pid[pid] = sock
+        return
+    status = 1
+    try:
+        os.setpgid(0, 0)
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        listener.close()
+        for other in bodies.by_pid.values():
+            other.close()
+        sock.close()
+        status = _run(order)
+    finally:
+        os._exit(status)
+
+
+def _warm(modules: Iterable[str]) -> None:
+    for name in modules:
+        if name not in sys.modules:
+            with contextlib.suppress(Exception):  # the body will meet the same fault, where it can be told
+                importlib.import_module(name)
+
+
+def _run(order: Order) -> int:
+    channel = socket.socket(socket.AF_UNIX)
+    channel.connect(order.channel)
+    result: int = _function(order.function)(order.argument, channel)
+    return result
+
+
+def _function(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,63 @@
+"""What goes over the sockets between kernel, workers and bodies: objects with their length in front."""
+
+from __future__ import annotations
+
+import pickle
+import socket
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Order", "receive", "send"]
+
+_LENGTH = struct.Struct("<Q")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a body is to do.
+
+    Parameters
+    ----------
+    function : str
+        ``module:name`` of what is called with `argument` and `channel`; empty to end all bodies.
+    argument : bytes
+        Handed over as it is.
+    channel : str
+        Path of the socket where the body sends what it has to say.
+    modules : tuple of str
+        What to import before, for this body and all later ones.
+    """
+
+    function: str
+    argument: bytes
+    channel: str
+    modules: tuple[str, ...] = ()
+
+
+def send(sock: socket.socket, message: object) -> None:
+    """Send an object with its length in front."""
+    data = pickle.dumps(message)
+    sock.sendall(_LENGTH.pack(len(data)) + data)
+
+
+def receive(sock: socket.socket) -> Any:
+    """Return the next object; None at the end of the connection."""
+    head = _exactly(sock, _LENGTH.size)
+    if head is None:
+        return None
+    data = _exactly(sock, _LENGTH.unpack(head)[0])
+    return None if data is None else pickle.loads(data)
+
+
+def _exactly(sock: socket.socket, count: int) -> bytes | None:
+    data = bytearray()
+    while len(data) < count:
+        try:
+            part = sock.recv(min(count - len(data), 1 << 20))
+        except OSError:
+            part = b""
+        if not part:
+            return None
+        data += part
+    return bytes(data)
