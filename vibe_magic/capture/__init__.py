@@ -8,8 +8,19 @@ exactly what plain Jupyter shows. :func:`replay` hands the same outputs to the s
 
 from __future__ import annotations
 
+from .place import here, showing_in
 from .recorder import Recorder, mime_types
 from .replay import ABSENT, Absent, replay
 from .transcript import Output, Transcript
 
-__all__ = ["ABSENT", "Absent", "Output", "Recorder", "Transcript", "mime_types", "replay"]
+__all__ = [
+    "ABSENT",
+    "Absent",
+    "Output",
+    "Recorder",
+    "Transcript",
+    "here",
+    "mime_types",
+    "replay",
+    "showing_in",
+]

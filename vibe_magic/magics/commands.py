@@ -22,6 +22,8 @@ from vibe_magic.session.render import (
     why_text,
 )
 
+from .progress import Progress
+
 __all__ = ["COMMANDS", "AssetMagics"]
 
 _ARGUMENTS: Mapping[str, tuple[tuple[str, Mapping[str, Any]], ...]] = {
@@ -131,9 +133,13 @@ class AssetMagics(Magics):
             raise ShellUsageError(str(error)) from None
 
     def _run(self, names: list[str], force: bool, keep_going: bool, n_jobs: int | None, engine: str) -> None:
-        records = list(
-            bring(self.session, names, force=force, keep_going=keep_going, n_jobs=n_jobs, engine=engine)
-        )
+        progress = Progress(self.session.shell, abs(n_jobs or self.session.settings.n_jobs))
+        with self.session.events.heard_by(progress):
+            found = bring(
+                self.session, names, force=force, keep_going=keep_going, n_jobs=n_jobs, engine=engine
+            )
+            records = list(found)
+        progress.end()
         failed = [record.name for record in records if record.action == "failed"]
         if not records:
             self._say("everything is fresh")

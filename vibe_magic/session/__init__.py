@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .active import activate, current, deactivate, foresee_json, present, report, report_json
 from .bring import bring, foresee
+from .events import Event
 from .functions import AssetFunction
 from .kernel import Session
 from .records import AssetStatus, Record
@@ -13,6 +14,7 @@ __all__ = [
     "OPTIONS",
     "AssetFunction",
     "AssetStatus",
+    "Event",
     "Record",
     "Session",
     "Spec",

@@ -64,7 +64,7 @@ def bring(
     from .parallel import Bringing, Wanted
 
     stale = _stale(session, order, graph, forced)
-    yield from Bringing(session, workers, Wanted(stale, graph, (), forced, keep_going)).records()
+    yield from Bringing(session, workers, Wanted(stale, graph, (), forced, keep_going, live=True)).records()
 
 
 def foresee(session: Session, cells: Sequence[tuple[str, str]]) -> None:
@@ -120,19 +120,25 @@ def _one_by_one(
 ) -> Iterator[Record]:
     broken: set[str] = set()
     for asset in order:
+        session.events.emit("planned", asset.name)
+    for asset in order:
         blocked = broken & set(graph.upstream[asset.name])
         if blocked or (broken and not keep_going):
             broken |= {asset.name} if blocked else set()
             record = Record(asset.name, "skipped", (Cause("upstream", *sorted(blocked)[:1]),))
             session.records.append(record)
+            session.events.emit("skipped", asset.name)
             yield record
             continue
         again = asset.name in forced
         if not again and is_done(session, asset):
+            session.events.emit("restored", asset.name)
             continue
+        session.events.emit("started", asset.name)
         done = rerun(session, asset, force=again)
         if done is not None:
             broken |= {asset.name} if done.action == "failed" else set()
+            session.events.emit(done.action, asset.name)
             yield done
 
 

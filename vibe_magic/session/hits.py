@@ -55,6 +55,7 @@ def restored(
     direct: bool,
     ran: Record | None = None,
     store: Store | None = None,
+    shown: bool = False,
 ) -> tuple[Cause, ...]:
     """Bring an entry back; return why that could not be done, or nothing.
 
@@ -74,6 +75,8 @@ def restored(
         What is noted, if the result has just been computed elsewhere.
     store : Store, optional
         Where the entry is, if not in the session's own; it then counts as not stored.
+    shown : bool
+        Whether its outputs have been shown already.
     """
     entry, trace = verdict.entry, verdict.trace
     assert entry is not None
@@ -83,7 +86,9 @@ def restored(
         return (Cause("input", shared, "other names hold it, too, and the cell changes it"),)
     home = store or session.store
     try:
-        session.result = restore(entry, trace, home, asset.cell, session.namespace, session.shell)
+        session.result = restore(
+            entry, trace, home, asset.cell, session.namespace, session.shell, show=not shown
+        )
     except CorruptEntry as error:
         return (discard(session, asset.name, entry, error, home),)
     session.memo.clear()

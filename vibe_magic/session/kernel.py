@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from vibe_magic.capture import here
 from vibe_magic.cell import Cell, analyse, split_header
 from vibe_magic.config import Settings
 from vibe_magic.execute import Blocker, Outcome, Run, in_force
@@ -24,6 +25,7 @@ from vibe_magic.trace import Cause, Trace
 from . import hits, upstream
 from .asset import Asset, Registry
 from .decision import blockers, decide
+from .events import Events
 from .journal import Journal
 from .live import Live, Surroundings
 from .patches import Patch, patched
@@ -95,6 +97,8 @@ class Session:
         self._current: _Current | None = None
         self._traced: dict[str, tuple[Trace, Entry]] = {}
         self.locks = ExitStack()
+        self.events = Events()
+        self.places: dict[str, Any] = {}
         self.crew: Any = None
         self.ahead: Any = None
         self.gate: Callable[[str], None] | None = None
@@ -191,6 +195,7 @@ class Session:
             self._begin_plain(cell, cell_id)
             return False
         self.registry = self.registry.with_asset(asset)
+        self.places[asset.label] = here(self.shell)
         if self.ahead is not None and self.ahead.serve(asset):
             return True
         upstream.refresh(self, asset)

@@ -25,9 +25,16 @@ _HISTORY = ("_", "__", "___")
 
 
 def restore(
-    entry: Entry, trace: Trace, store: Store, cell: Cell, namespace: dict[str, Any], shell: Any
+    entry: Entry,
+    trace: Trace,
+    store: Store,
+    cell: Cell,
+    namespace: dict[str, Any],
+    shell: Any,
+    *,
+    show: bool = True,
 ) -> Any:
-    """Put an entry's values into the namespace and show its outputs.
+    """Put an entry's values into the namespace and show its outputs, unless they have been shown.
 
     Process state comes first, since imports may need a changed ``sys.path``; then the definitions, since
     values may be instances of the classes among them; then the values.
@@ -42,7 +49,7 @@ def restore(
     CorruptEntry
         The entry cannot be read.
     """
-    outputs = store.outputs(entry)
+    outputs = store.outputs(entry) if show else ()
     inputs = {ref: namespace[ref] for ref in trace.inputs if ref in namespace}
     state = store.load(entry, Context(namespace), [STATE]).get(STATE)
     if isinstance(state, Mapping):
@@ -57,7 +64,8 @@ def restore(
     for name in trace.deleted:
         namespace.pop(name, None)
     namespace.update(values)
-    replay(outputs, shell, result=result)
+    if show:
+        replay(outputs, shell, result=result)
     return None if result is ABSENT else result
 
 

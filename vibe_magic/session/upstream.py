@@ -8,6 +8,7 @@ from vibe_magic.execute import run_body
 from vibe_magic.trace import verify
 
 from .asset import Asset
+from .stage import stage
 
 if TYPE_CHECKING:
     from .kernel import Session
@@ -35,10 +36,11 @@ def rerun(session: Session, asset: Asset, *, force: bool = False) -> Record | No
     if asset.function is not None:
         asset.function.call(force=force)
         return session.records[-1]
-    if session.serve(asset, force=force, direct=False):
-        return session.records[-1]
-    failed, results = run_body(asset.cell, session.namespace, session.shell)
-    return session.leave(failed, results)
+    with stage(session, asset):
+        if session.serve(asset, force=force, direct=False):
+            return session.records[-1]
+        failed, results = run_body(asset.cell, session.namespace, session.shell)
+        return session.leave(failed, results)
 
 
 def _needed(session: Session, asset: Asset) -> list[str]:

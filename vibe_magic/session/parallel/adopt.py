@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from vibe_magic.capture import replay
 from vibe_magic.store import Store
@@ -19,7 +20,13 @@ __all__ = ["adopt"]
 
 
 def adopt(
-    session: Session, asset: Asset, reply: Reply, store: Store | None, direct: bool = False
+    session: Session,
+    asset: Asset,
+    reply: Reply,
+    store: Store | None,
+    *,
+    direct: bool = False,
+    shown: bool = False,
 ) -> Record | None:
     """Restore a body's result, or show its failure, if it rests on what is there now; None if it does not.
 
@@ -35,6 +42,8 @@ def adopt(
         Where its entry is, if not in the session's own store.
     direct : bool
         Whether the person asked for this asset, rather than a command that runs several.
+    shown : bool
+        Whether its outputs were shown while it ran.
     """
     started_s = time.perf_counter()
     session.reread_settings()
@@ -45,24 +54,24 @@ def adopt(
     if verify(trace, session.look(asset)):
         return None
     if entry is None:
-        return _failed(session, asset, reply, trace, shown=not direct)
+        return _failed(session, asset, replace(reply, outputs=() if shown else reply.outputs), trace, direct)
     ran = None
     if reply.action == "ran":
         ran = Record(asset.name, "ran", reply.causes, reply.duration_s, 0.0, asset.cell_id)
     verdict = Verdict(entry, (), entry, trace)
-    if hits.restored(session, asset, verdict, started_s, direct=direct, ran=ran, store=store):
+    if hits.restored(session, asset, verdict, started_s, direct=direct, ran=ran, store=store, shown=shown):
         return None
     if reply.action == "ran":
         (store or session.store).grow(entry.nbytes)
     return session.records[-1]
 
 
-def _failed(session: Session, asset: Asset, reply: Reply, trace: Trace, shown: bool) -> Record:
+def _failed(session: Session, asset: Asset, reply: Reply, trace: Trace, direct: bool) -> Record:
     replay(reply.outputs, session.shell)
     name, message, lines = reply.error
-    if shown:
+    if not direct:
         session.shell._showtraceback(type(name, (Exception,), {}), Exception(message), lines)
-    session.journal.note(asset.label, trace, session.clock(), direct=not shown, failed=True)
+    session.journal.note(asset.label, trace, session.clock(), direct=direct, failed=True)
     record = Record(asset.name, "failed", reply.causes, reply.duration_s, 0.0, asset.cell_id)
     session.record(record)
     return record

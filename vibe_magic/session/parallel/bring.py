@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
+from vibe_magic.capture import Output, replay
 from vibe_magic.schedule import Ended, ReadyQueue
 from vibe_magic.store import Store
 from vibe_magic.trace import Cause
@@ -16,6 +17,7 @@ from ..asset import Asset
 from ..kernel import Session
 from ..live import Live
 from ..records import Record
+from ..stage import stage
 from ..upstream import rerun
 from .adopt import adopt
 from .crew import Crew
@@ -26,6 +28,7 @@ from .turns import Turn, Turns, Wanted
 __all__ = ["Bringing"]
 
 _BACKOFF_S = 0.5
+_TICK_S = 0.25
 _LAST_WORDS_S = 10.0
 """How long a body's reply may lag behind its end."""
 
@@ -52,7 +55,8 @@ class Bringing:
         self.scratch = Store(crew.folder, secret=session.secret)
         self._upstream = {name: names & set(wanted.graph.upstream[name]) for name in names}
         ordered = {cell.name: self._upstream[cell.name] for cell in wanted.cells}
-        self._queue = ReadyQueue(ordered, _durations(session, wanted))
+        self._expected_s = _durations(session, wanted)
+        self._queue = ReadyQueue(ordered, self._expected_s)
         self._handout = Handout(session, self.scratch, self.turns, self._upstream)
         self._by_token: dict[int, Turn] = {}
         self._held: dict[str, set[str]] = {}
@@ -61,6 +65,8 @@ class Bringing:
 
     def records(self) -> Iterator[Record]:
         """Run everything; yield what became of each asset, in order."""
+        for turn in self.turns:
+            self.session.events.emit("planned", turn.asset.name, self._expected_s.get(turn.asset.name))
         try:
             while self.turns:
                 turn = self.turns.head
@@ -130,8 +136,9 @@ class Bringing:
         except Stays as reason:
             turn.stays = str(reason)
             return
-        turn.token, turn.running, turn.attempts = token, True, turn.attempts + 1
+        turn.token, turn.running, turn.attempts, turn.shown = token, True, turn.attempts + 1, False
         self._by_token[token] = turn
+        self.session.events.emit("started", turn.asset.name)
         self.crew.submit(task, _modules(live), turn.asset.spec.timeout_s)
 
     def _unknown(self, turn: Turn, live: Live) -> set[str]:
@@ -158,6 +165,9 @@ class Bringing:
         """Take in one thing that is said or ends; False if there is none in time."""
         due_s = min((due for due, _ in self._later), default=None)
         wait_s = None if due_s is None else max(0.0, due_s - time.monotonic())
+        if self.session.events and limit_s is None:
+            self.session.events.emit("tick")
+            limit_s = _TICK_S if wait_s is None else min(_TICK_S, wait_s)
         item = self.crew.next(wait_s if limit_s is None else limit_s)
         if isinstance(item, Ended):
             self._ended(item)
@@ -174,6 +184,14 @@ class Bringing:
             self._unlock()
         elif isinstance(heard.what, Reply):
             self._settle(turn, heard.what)
+        elif self.wanted.live:
+            self._show(turn, heard.what)
+
+    def _show(self, turn: Turn, output: Output) -> None:
+        """Show what a body shows, in place of what its cell showed before."""
+        with stage(self.session, turn.asset, fresh=not turn.shown):
+            turn.shown = True
+            replay([output], self.session.shell)
 
     def _unlock(self) -> None:
         """Deny the last of those that wait for their turn, if nothing else can run before it."""
@@ -247,7 +265,12 @@ class Bringing:
         return self._broken and not turn.running and not turn.settled
 
     def _taken(self, turn: Turn) -> Record:
-        record = self._skipped(turn) if turn.lost or self._abandoned(turn) else self._result(turn)
+        if turn.lost or self._abandoned(turn):
+            record = self._skipped(turn)
+        else:
+            with stage(self.session, turn.asset, fresh=not turn.shown):
+                record = self._result(turn)
+        self.session.events.emit(record.action, turn.asset.name)
         self.done(turn, record.action in ("failed", "skipped"))
         return record
 
@@ -262,6 +285,8 @@ class Bringing:
         record = self.adopted(turn)
         if record is not None:
             return record
+        if turn.shown:
+            session.shell.display_pub.clear_output()
         done = rerun(session, asset, force=asset.name in self.wanted.forced)
         assert done is not None
         reason = turn.stays or "what it had read in a worker has changed since"
@@ -274,7 +299,8 @@ class Bringing:
             return None
         if reply.action == "died":
             return self._dead(turn.asset, reply)
-        return adopt(self.session, turn.asset, reply, self._home(reply), direct)
+        home = self._home(reply)
+        return adopt(self.session, turn.asset, reply, home, direct=direct, shown=turn.shown)
 
     def _home(self, reply: Reply) -> Store | None:
         inside = os.path.realpath(reply.path).startswith(os.path.realpath(self.scratch.root) + os.sep)

@@ -24,7 +24,7 @@ def run_apart(session: Session, crew: Crew, asset: Asset) -> bool:
     UsageError
         It took too long, or its process was killed.
     """
-    bringing = Bringing(session, crew, Wanted((asset,), Graph((asset.node(),))))
+    bringing = Bringing(session, crew, Wanted((asset,), Graph((asset.node(),)), live=True))
     try:
         turn = bringing.turns.head
         bringing.await_turn(turn)

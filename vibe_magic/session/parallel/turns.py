@@ -29,6 +29,8 @@ class Wanted:
         These run even if a result stands.
     keep_going : bool
         Whether the others go on after a failure.
+    live : bool
+        Whether outputs are shown while bodies run, rather than when the turn has come.
     """
 
     cells: tuple[Asset, ...]
@@ -36,6 +38,7 @@ class Wanted:
     plain: Collection[str] = ()
     forced: Collection[str] = ()
     keep_going: bool = False
+    live: bool = False
 
 
 @dataclass
@@ -60,6 +63,8 @@ class Turn:
         How often it has been given to a body.
     lost : str
         The failed cell that it needs, if there is one.
+    shown : bool
+        Whether outputs of its last attempt were shown while it ran.
     """
 
     asset: Asset
@@ -70,6 +75,7 @@ class Turn:
     stays: str = ""
     attempts: int = 0
     lost: str = ""
+    shown: bool = False
 
     @property
     def settled(self) -> bool:
