@@ -47,16 +47,14 @@ class Bringing:
     """
 
     def __init__(self, session: Session, crew: Crew, wanted: Wanted) -> None:
-        names = {cell.name for cell in wanted.cells}
         self.session = session
         self.crew = crew
         self.wanted = wanted
         self.turns = Turns(wanted)
         self.scratch = Store(crew.folder, secret=session.secret)
-        self._upstream = {name: names & set(wanted.graph.upstream[name]) for name in names}
-        ordered = {cell.name: self._upstream[cell.name] for cell in wanted.cells}
+        self._upstream = _earlier(wanted)
         self._expected_s = _durations(session, wanted)
-        self._queue = ReadyQueue(ordered, self._expected_s)
+        self._queue = ReadyQueue(self._upstream, self._expected_s)
         self._handout = Handout(session, self.scratch, self.turns, self._upstream)
         self._by_token: dict[int, Turn] = {}
         self._held: dict[str, set[str]] = {}
@@ -79,8 +77,12 @@ class Bringing:
         """Go on until a cell, which must be the next one, is settled."""
         self.give_out()
         while not turn.settled and not self._abandoned(turn):
+            if not self._later and not any(other.running for other in self._by_token.values()):
+                turn.stays = "nothing else can run before it"
+                return
             if turn.ask is not None:
                 self._answer(turn, self._stands(turn))
+            self._unlock()
             self._hear()
             self.give_out()
 
@@ -181,7 +183,6 @@ class Bringing:
             return
         if isinstance(heard.what, Ask):
             turn.ask = heard.what
-            self._unlock()
         elif isinstance(heard.what, Reply):
             self._settle(turn, heard.what)
         elif self.wanted.live:
@@ -194,11 +195,10 @@ class Bringing:
             replay([output], self.session.shell)
 
     def _unlock(self) -> None:
-        """Deny the last of those that wait for their turn, if nothing else can run before it."""
-        asking = [turn for turn in self.turns if turn.ask is not None]
-        first = self.turns.head
-        if len(asking) >= self.crew.workers.n_jobs and first.ask is None and not first.settled:
-            self._answer(asking[-1], False)
+        """Deny the last of those that wait for their turn, if nothing but such is running."""
+        running = [turn for turn in self.turns if turn.running and turn.reply is None]
+        if running and all(turn.ask is not None for turn in running):
+            self._answer(running[-1], False)
 
     def _answer(self, turn: Turn, granted: bool) -> None:
         turn.ask = None
@@ -311,6 +311,14 @@ class Bringing:
         self.session.telling.notify(asset.name, reply.reason)
         self.session.records.append(record)
         return record
+
+
+def _earlier(wanted: Wanted) -> dict[str, set[str]]:
+    """Return for each cell what it needs of those that come before it: the others cannot be waited for."""
+    found: dict[str, set[str]] = {}
+    for cell in wanted.cells:
+        found[cell.name] = found.keys() & set(wanted.graph.upstream[cell.name])
+    return found
 
 
 def _durations(session: Session, wanted: Wanted) -> dict[str, float]:
