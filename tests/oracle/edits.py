@@ -31,8 +31,10 @@ def _comment(chance: random.Random, book: Notebook, _: list[Notebook]) -> Notebo
 
 
 def _delete(chance: random.Random, book: Notebook, _: list[Notebook]) -> Notebook:
+    if len(book.drafts) < 3:
+        return book  # something must be left
     place = chance.randrange(1, len(book.drafts))
-    return replace(book, drafts=book.drafts[:place] + book.drafts[place + 1 :] or book.drafts)
+    return replace(book, drafts=book.drafts[:place] + book.drafts[place + 1 :])
 
 
 def _swap(chance: random.Random, book: Notebook, _: list[Notebook]) -> Notebook:

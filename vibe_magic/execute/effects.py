@@ -110,7 +110,7 @@ def blockers_of(
     """Return every reason why a run that succeeded cannot be brought back."""
     found = [Blocker(ref.replace(":", "."), "is changed in place by this cell") for ref in effects.foreign]
     found += [
-        Blocker(name, "is updated in place, so running twice differs from running once")
+        Blocker(name, "is updated in place, so running twice differs from running once", once=True)
         for name in sorted(observed.updated)
     ]
     found += [Blocker(name, "goes on after the cell is done") for name in observed.threads]

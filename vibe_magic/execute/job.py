@@ -33,11 +33,14 @@ class Blocker:
         Why it prevents caching.
     fix : str
         What would make the cell cacheable, if anything.
+    once : bool
+        Whether the result is good all the same for the run that has made it, wherever that was.
     """
 
     subject: str
     reason: str
     fix: str = ""
+    once: bool = False
 
     def __str__(self) -> str:
         """Put the reason and the advice into one line."""
@@ -112,7 +115,7 @@ class Outcome:
     trace : Trace
         What it depended on and produced.
     groups : dict of str to Packed
-        Results as bytes, by group; empty if blocked.
+        Results as bytes, by group; empty if blocked for good.
     outputs : tuple of dict
         What it showed.
     blockers : tuple of Blocker

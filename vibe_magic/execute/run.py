@@ -110,9 +110,10 @@ class Run:
         recorder = self._recorder
         found = blockers_of(effects, observed, recorder.widgets, recorder.gaps)
         found += tuple(Blocker(what, "is changed by this cell") for what in self._changed())
-        if found:
+        if not all(blocker.once for blocker in found):
             return {}, found
-        return pack_groups(self.job, effects)
+        groups, against = pack_groups(self.job, effects)
+        return groups, (*found, *against)
 
     def _changed(self) -> tuple[str, ...]:
         return irreversible(

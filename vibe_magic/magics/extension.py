@@ -42,6 +42,7 @@ def unload(shell: Any) -> None:
         return
     hooks.remove()
     hooks.session.drop()
+    hooks.session.dismiss()
     shell.configurables[:] = [c for c in shell.configurables if not isinstance(c, VibeMagic)]
     setattr(shell, _SLOT, None)
     deactivate()

@@ -76,7 +76,7 @@ class Progress:
         parts += [f"{waiting} waiting"] if waiting else []
         parts.append(format_age(now_s - self._began_s))
         left_s = self._left_s(now_s)
-        parts += [f"about {format_age(left_s)} left"] if left_s else []
+        parts += [f"about {format_age(left_s)} left"] if left_s >= 1 else []
         return " · ".join(parts)
 
     def _left_s(self, now_s: float) -> float:

@@ -151,7 +151,7 @@ def _warm(modules: Iterable[str]) -> None:
 
 
 def _run(order: Order) -> int:
-    channel = socket.socket(socket.AF_UNIX)
+    channel = socket.socket(socket.AF_UNIX)  # open until the process ends
     channel.connect(order.channel)
     result: int = _function(order.function)(order.argument, channel)
     return result

@@ -43,7 +43,10 @@ class Channel:
         """Stop listening."""
         self._stop.close()
         self._thread.join(5)
-        self._listener.close()
+        for key in list(self._selector.get_map().values()):
+            self._selector.unregister(key.fileobj)
+            key.fileobj.close()  # type: ignore[union-attr]
+        self._selector.close()
         self._folder.cleanup()
 
     def _listen(self) -> None:

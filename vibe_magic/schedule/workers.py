@@ -124,9 +124,8 @@ class Workers:
     def _open(self) -> None:
         import joblib
 
-        chosen = joblib.parallel_config(backend=self.engine) if self.engine else nullcontext()
         try:
-            with chosen:
+            with joblib.parallel_config(backend=self.engine) if self.engine else nullcontext():
                 parallel = joblib.Parallel(n_jobs=self._asked)
                 parallel.__enter__()
                 self.n_jobs = parallel._backend.effective_n_jobs(parallel.n_jobs)

@@ -97,6 +97,7 @@ class Session:
         self._current: _Current | None = None
         self._traced: dict[str, tuple[Trace, Entry]] = {}
         self.locks = ExitStack()
+        self.scratch: Store | None = None
         self.events = Events()
         self.places: dict[str, Any] = {}
         self.crew: Any = None
@@ -379,6 +380,8 @@ class Session:
         if current.asset is not None and not refused:
             ttl_s = self.ttl_s(current.asset.spec)
             return self.store.save(draft_of(current.asset, current.key, outcome, ttl_s, self.clock()))
+        if current.asset is not None and outcome.groups and self.scratch is not None:
+            return self.scratch.save(draft_of(current.asset, current.key, outcome, None, self.clock()))
         known = self._traced.get(current.label)
         trace = replace(outcome.trace, name=plain_name(current.run.job.cell), refused=refused)
         if known is None or known[0] != trace or not known[1].path.exists():

@@ -57,7 +57,8 @@ def adopt(
         return _failed(session, asset, replace(reply, outputs=() if shown else reply.outputs), trace, direct)
     ran = None
     if reply.action == "ran":
-        ran = Record(asset.name, "ran", reply.causes, reply.duration_s, 0.0, asset.cell_id)
+        took_s = reply.duration_s
+        ran = Record(asset.name, "ran", reply.causes, took_s, 0.0, asset.cell_id, reply.reason)
     verdict = Verdict(entry, (), entry, trace)
     if hits.restored(session, asset, verdict, started_s, direct=direct, ran=ran, store=store, shown=shown):
         return None

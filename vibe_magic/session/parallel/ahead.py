@@ -58,7 +58,7 @@ class Ahead:
             return False
         self._bringing.await_turn(turn)
         reply = turn.reply
-        if reply is not None and reply.action == "died":
+        if reply is not None and reply.lost:
             raise UsageError(reply.reason, asset.name)
         if reply is None or reply.action == "failed":
             return False  # it fails again where its traceback and the debugger are

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from vibe_magic.capture import Output, replay
+from vibe_magic.capture import Output, here, replay
 from vibe_magic.schedule import Ended, ReadyQueue
 from vibe_magic.store import Store
 from vibe_magic.trace import Cause
@@ -205,8 +205,15 @@ class Bringing:
         self.crew.answer(turn.token, granted)
 
     def _stands(self, turn: Turn) -> bool:
-        """Tell whether what a body was given is what is there, now that its turn has come."""
-        return turn.ask is not None and turn.ask.key == self.session.look(turn.asset).key
+        """Tell whether a body whose turn has come may change files.
+
+        What it was given must be what is there now. And a result of the same code must have been stored
+        before: were this one found to be none that can leave the body, the asset could not run once more.
+        """
+        live = self.session.look(turn.asset)
+        known = self.session.store.entries(turn.asset.name)
+        proven = any(entry.trace.get("fingerprint") == live.fingerprint for entry in known)
+        return turn.ask is not None and turn.ask.key == live.key and proven
 
     def _settle(self, turn: Turn, reply: Reply) -> None:
         if reply.action == "refused":
@@ -285,7 +292,7 @@ class Bringing:
         record = self.adopted(turn)
         if record is not None:
             return record
-        if turn.shown:
+        if turn.shown and here(session.shell) is not None:  # a terminal cannot take back what it has printed
             session.shell.display_pub.clear_output()
         done = rerun(session, asset, force=asset.name in self.wanted.forced)
         assert done is not None
@@ -297,7 +304,7 @@ class Bringing:
         reply = turn.reply
         if reply is None:
             return None
-        if reply.action == "died":
+        if reply.lost:
             return self._dead(turn.asset, reply)
         home = self._home(reply)
         return adopt(self.session, turn.asset, reply, home, direct=direct, shown=turn.shown)

@@ -82,6 +82,7 @@ class Handout:
             cell_id=asset.cell_id,
             folder=session.folder,
             settings=settings,
+            scratch=self.scratch.root,
             secret=session.secret,
             force=apart or spec.force or forced,
             given=self._given(asset, live),
@@ -98,6 +99,8 @@ class Handout:
         session, blockers = self.session, live.blockers(but="exit")  # a body may end itself
         if live.asset.function is not None:
             raise Stays("it is a function")
+        if live.asset.spec.engine == "local":
+            raise Stays("it asks for that (--engine local)")
         if blockers:
             raise Stays("; ".join(map(str, blockers)))
         changed = irreversible(session.at_start, in_force(session.shell), imported=True)

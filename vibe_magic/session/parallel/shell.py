@@ -57,12 +57,12 @@ class BodyStream(io.TextIOBase):
         self._pending = ""
 
     def write(self, text: str) -> int:
-        """Send the lines that are complete; a carriage return ends one as well."""
+        """Send the lines that are complete; a carriage return begins one, as well."""
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         self._pending += text
-        end = max(self._pending.rfind("\n"), self._pending.rfind("\r")) + 1
-        if end:
+        end = max(self._pending.rfind("\n") + 1, self._pending.rfind("\r"))
+        if end > 0:
             line, self._pending = self._pending[:end], self._pending[end:]
             self._tell({"output_type": "stream", "name": self._kind, "text": line})
         return len(text)

@@ -31,7 +31,7 @@ def run_apart(session: Session, crew: Crew, asset: Asset) -> bool:
     finally:
         bringing.stop()
     reply = turn.reply
-    if reply is not None and reply.action == "died":
+    if reply is not None and reply.lost:
         raise UsageError(reply.reason, asset.name)
     done = None if reply is None else bringing.adopted(turn, direct=True)
     if done is not None and done.action == "failed" and reply is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from vibe_magic.config import Settings
@@ -48,6 +49,8 @@ class Task:
         The directory that file names are relative to.
     settings : Settings
         As they are in the kernel, with the store that the result goes to.
+    scratch : Path
+        Where a result goes that may be handed over, but not kept.
     secret : bytes
         Key of the store's signatures.
     force : bool
@@ -77,6 +80,7 @@ class Task:
     cell_id: str
     folder: str
     settings: Settings
+    scratch: Path
     ground: facets.Ground = field(repr=False)
     secret: bytes = field(repr=False)
     force: bool = False
@@ -128,7 +132,8 @@ class Reply:
     Parameters
     ----------
     action : str
-        ``ran`` or ``restored`` (there is an entry), ``failed`` or ``refused`` (it must run in the kernel).
+        ``ran`` or ``restored`` (there is an entry), ``failed``, ``refused`` (it must run in the kernel),
+        ``died`` (its process is gone), or ``spent`` (its result is lost, and it must not run again).
     path : str
         The directory of the entry.
     trace : dict
@@ -136,7 +141,7 @@ class Reply:
     error : tuple of str, str and list of str
         Name, message and traceback lines of what a failed run raised.
     reason : str
-        Why it must run in the kernel.
+        Why it must run in the kernel, or why its result is not to be kept.
     duration_s : float
         Wall time of the body.
     outputs : tuple of dict
@@ -153,3 +158,8 @@ class Reply:
     duration_s: float = 0.0
     outputs: tuple[dict[str, Any], ...] = ()
     causes: tuple[Any, ...] = ()
+
+    @property
+    def lost(self) -> bool:
+        """Whether there is neither a result nor an exception to show."""
+        return self.action in ("died", "spent")

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,13 @@ from vibe_magic.execute import run_body
 from vibe_magic.observe import facets
 from vibe_magic.payload import Context
 from vibe_magic.schedule import LIMITS, receive, send
+from vibe_magic.store import Store
 from vibe_magic.trace import Trace
 
 from ..asset import Asset, Registry
 from ..decision import blockers, decide
 from ..kernel import Session
+from ..records import Record
 from ..restore import define, referable
 from ..spec import Spec
 from .shell import BodyShell, make_shell
@@ -67,6 +70,7 @@ def _rehearsal(folder: Path, formats: list[str]) -> Task:
         cell_id="",
         folder=str(folder),
         settings=Settings(cache_dir=folder / "cache"),
+        scratch=folder / "scratch",
         ground=facets.ground(),
         secret=b"rehearsal",
         formats=tuple(formats),
@@ -128,7 +132,8 @@ class _Body:
         self._granted: bool | None = None
         self._denied = ""
         self.session = Session(shell, lambda: task.settings, lambda name, line: None, secret=task.secret)
-        self.session.store.evicts = False
+        self.session.scratch = Store(task.scratch, secret=task.secret)
+        self.session.store.evicts = self.session.scratch.evicts = False
         self.session.seeded = task.seeded
         self.session.gate = self._ask
         task.ground.take(hidden=LIMITS)
@@ -171,7 +176,9 @@ class _Body:
         if verdict.entry is not None:
             return Reply("restored", str(verdict.entry.path), duration_s=verdict.entry.duration_s)
         if session.serve(asset, force=task.force, direct=False):
-            return self._found(asset)
+            entry = session.journal.runs[asset.label].entry
+            assert entry is not None
+            return Reply("restored", str(entry.path), duration_s=entry.duration_s)
         self._key = live.key
         failed, results = run_body(asset.cell, session.namespace, self.shell)
         sys.stdout.flush()
@@ -180,18 +187,23 @@ class _Body:
             raise _NotNow(self._denied)
         record = session.leave(failed, results)
         assert record is not None
-        if record.action == "failed":
-            trace = session.journal.runs[asset.label].trace.to_json()
-            duration_s, error = record.duration_s, self.shell.error
-            return Reply("failed", "", trace, error, "", duration_s, tuple(shown), record.causes)
-        if record.note:
-            return Reply("refused", reason=record.note, duration_s=record.duration_s)
-        return self._found(asset, record.duration_s, record.causes, "ran")
+        return self._ended(asset, record, shown)
 
-    def _found(
-        self, asset: Asset, duration_s: float = 0.0, causes: tuple[Any, ...] = (), action: str = "restored"
-    ) -> Reply:
-        entry = self.session.journal.runs[asset.label].entry
-        if entry is None:
-            return Reply("refused", reason="its result could not be stored")
-        return Reply(action, str(entry.path), duration_s=duration_s, causes=causes)
+    def _ended(self, asset: Asset, record: Record, shown: list[dict[str, Any]]) -> Reply:
+        """Say what came of a run: a result that can be taken over, a failure, or neither."""
+        ran, told = self.session.journal.runs[asset.label], partial(Reply, duration_s=record.duration_s)
+        if ran.failed:
+            trace, error = ran.trace.to_json(), self.shell.error
+            return told("failed", trace=trace, error=error, outputs=tuple(shown), causes=record.causes)
+        if ran.entry is not None:
+            return told("ran", str(ran.entry.path), reason=record.note, causes=record.causes)
+        reason = record.note or "its result could not be stored"
+        if self._granted:
+            return told("spent", reason=_TOO_LATE.format(reason=reason))
+        return told("refused", reason=reason)
+
+
+_TOO_LATE = (
+    "its result cannot leave the worker ({reason}), but it has changed files, so it is not run again;"
+    " give it --engine local"
+)

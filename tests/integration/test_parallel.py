@@ -1,0 +1,252 @@
+"""Assets brought up to date by several workers: as right as one after another, whatever gives up."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import joblib
+import psutil
+import pytest
+
+import vibe_magic
+from vibe_magic.session import current, foresee, report
+
+from .test_notebook_cells import Notebook, notebook  # noqa: F401 - a fixture
+
+ENGINES = ("loky", "threading", "multiprocessing")
+SWITCH = "import os, threading, time\nGO = False"
+
+
+def asset(name: str, body: str, options: str = "") -> str:
+    """Return a cell that does something once GO is set."""
+    return f"%%asset {name} {options}\nif GO:\n    {body}\n{name} = 1"
+
+
+def actions(records: list[vibe_magic.session.Record]) -> dict[str, str]:
+    return {record.name: record.action for record in records}
+
+
+@pytest.fixture(autouse=True)
+def quiet(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    monkeypatch.setenv("VIBE_MAGIC_QUIET", "1")
+    for name in ("sys.stdout", "sys.stderr"):  # replaced by these tests, to see what cells write
+        current().at_start.pop(name, None)
+
+
+@pytest.fixture
+def bodies() -> Iterator[None]:
+    """Nothing that was started for a test runs on after it, but the processes that wait for the next."""
+    yield
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and any(map(sleeps, children())):
+        time.sleep(0.05)
+    assert not list(filter(sleeps, children()))
+
+
+def children() -> list[psutil.Process]:
+    return psutil.Process().children(recursive=True)
+
+
+def sleeps(process: psutil.Process) -> bool:
+    """Tell a body from its nursery: it is a child of it."""
+    try:
+        return "prepare" in " ".join(process.cmdline()) and process.parent().pid != os.getpid()
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_workers_and_the_kernel_agree(notebook: Notebook, engine: str) -> None:  # noqa: F811
+    cells = {
+        "setup": "import numpy as np\nclass P:\n    def __init__(self, x): self.x = x\nk = 2\nbase = [1, 2]",
+        "a": "%%asset a\nprint('in a')\na = np.arange(5) * k",
+        "b": "%%asset b\nb = P(base)",
+        "c": "%%asset c\nc = a.sum() + b.x[0]\nc",
+        "d": "%%asset d\nd = [b, b]",
+        "e": "%%asset e\nimport random\nrandom.seed(3)\ne = random.random()",
+    }
+    for cell_id, text in cells.items():
+        notebook.run(text, cell_id)
+    alone = {name: repr(notebook[name]) for name in "ace"}
+    keys = {name: current().look(current().registry[name]).key for name in "abcde"}
+    vibe_magic.clear()
+    notebook.run("k = 2", "again")
+    found = actions(vibe_magic.run(n_jobs=3, engine=engine, force=True))
+    assert found == dict.fromkeys("abcde", "ran")
+    assert not [record for record in report()[-5:] if record.stayed]
+    assert {name: repr(notebook[name]) for name in "ace"} == alone
+    assert {name: current().look(current().registry[name]).key for name in "abcde"} == keys
+    assert notebook["d"][0] is notebook["d"][1]
+    assert type(notebook["b"]) is notebook["P"]
+    assert notebook["b"].x is notebook["base"]
+    assert vibe_magic.run(n_jobs=3, engine=engine) == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.usefixtures("bodies")
+def test_what_gives_up_gives_up_alone(notebook: Notebook, engine: str) -> None:  # noqa: F811
+    notebook.run(SWITCH, "s")
+    notebook.run("lock = threading.Lock()", "l")
+    notebook.run(asset("fine", "time.sleep(0.2)"))
+    notebook.run(asset("killed", "os.kill(os.getpid(), 9)"))
+    notebook.run(asset("left", "os._exit(3)"))
+    notebook.run(asset("raised", "1 / 0"))
+    notebook.run(asset("endless", "time.sleep(100)", "--timeout 0.5"))
+    notebook.run("%%asset held --ignore lock\nheld = lock.locked() if GO else 0")
+    notebook.run("%%asset odd\nodd = (i for i in range(3)) if GO else 0")
+    notebook.run("%%asset after\nafter = killed + 1")
+    notebook.run("%%asset beside\nbeside = fine + 1")
+    notebook.run("GO = True", "go")
+    start_s = time.monotonic()
+    records = {r.name: r for r in vibe_magic.run(n_jobs=3, engine=engine, keep_going=True)}
+    assert time.monotonic() - start_s < 10
+    failed = {name for name, record in records.items() if record.action == "failed"}
+    assert failed == {"killed", "left", "raised", "endless"}
+    assert "SIGKILL" in records["killed"].note
+    assert "status 3" in records["left"].note
+    assert "--timeout" in records["endless"].note
+    assert records["after"].action == "skipped"
+    assert records["after"].causes[0].subject == "killed"
+    assert records["fine"].action == "ran"
+    assert not records["fine"].stayed
+    assert "lock" in records["held"].stayed
+    assert "generator" in records["odd"].stayed
+    assert next(notebook["odd"]) == 0
+    notebook.run("GO = False", "stop")
+    assert set(actions(vibe_magic.run(n_jobs=3, engine=engine)).values()) <= {"ran", "restored"}
+
+
+def test_without_keep_going_nothing_new_is_begun(notebook: Notebook) -> None:  # noqa: F811
+    notebook.run(SWITCH, "s")
+    notebook.run(asset("raised", "time.sleep(0.2); 1 / 0"))
+    for number in range(12):
+        notebook.run(asset(f"later{number}", "time.sleep(0.6)"))
+    notebook.run("GO = True", "go")
+    found = list(actions(vibe_magic.run(n_jobs=2, engine="threading")).values())
+    assert found.count("failed") == 1
+    assert found.count("ran") >= 1
+    assert found.count("skipped") >= 6
+
+
+def test_a_retry_waits_and_tries_again(notebook: Notebook, tmp_path: Path) -> None:  # noqa: F811
+    notebook.run(SWITCH, "s")
+    notebook.run("def note():\n    with open('tries', 'a') as file:\n        file.write('x')", "f")
+    body = "note()\n    assert os.path.getsize('tries') > 2"
+    notebook.run(asset("flaky", body, "--retry 3"))
+    notebook.run("GO = True", "go")
+    notebook.run(asset("flaky", body, "--retry 3"))
+    assert notebook["flaky"] == 1
+    assert (tmp_path / "tries").read_text() == "xxx"
+
+
+def test_a_lost_result_is_not_computed_twice_where_files_change(notebook: Notebook, tmp_path: Path) -> None:  # noqa: F811
+    notebook.run(SWITCH, "s")
+    header = "%%asset late --engine threading\nif GO:\n"
+    cell = header + "    late = open('log', 'a')\n    late.write('x'); late.flush()"
+    notebook.run(f"{cell}\nelse:\n    late = 0", "a")
+    notebook.run("GO = True", "go")
+    notebook.run(f"{cell}\nelse:\n    late = 0", "a")
+    assert "cannot leave the worker" in notebook.text
+    assert (tmp_path / "log").read_text() == "x"
+    notebook.run(f"{cell}\nlate = late", "a")  # new code: the kernel runs it
+    assert (tmp_path / "log").read_text() == "xx"
+    notebook["late"].close()
+
+
+def test_a_limit_holds_for_a_cell_of_its_own(notebook: Notebook) -> None:  # noqa: F811
+    result = notebook.run("%%asset slow --timeout 0.3\nimport time\ntime.sleep(60)\nslow = 1", "c")
+    assert not result.success
+    assert "took longer than its --timeout" in notebook.text
+    assert "slow" not in notebook.shell.user_ns
+    result = notebook.run("%%asset wrong --engine threading\nprint('so far')\n[][1]", "d")
+    assert not result.success
+    assert "so far" in notebook.text
+    assert "IndexError: list index out of range" in notebook.text
+    notebook.run("%%asset right --engine threading\nprint('well')\nright = 3\nright", "e")
+    assert notebook["right"] == 3
+    assert "well" in notebook.text
+
+
+def test_effects_wait_for_their_turn(notebook: Notebook, tmp_path: Path) -> None:  # noqa: F811
+    (tmp_path / "log").write_text("0")
+    notebook.run("import pathlib, time\nGO = 0", "s")
+    notebook.run("%%asset first\ntime.sleep(GO)\nfirst = pathlib.Path('log').read_text()", "a")
+    notebook.run("%%asset second\npathlib.Path('log').write_text(str(GO)); second = GO", "b")
+    (tmp_path / "log").write_text("1")
+    notebook.run("GO = 0.3", "g")
+    vibe_magic.run(n_jobs=3, engine="threading")
+    assert notebook["first"] == "1"
+    assert (tmp_path / "log").read_text() == "0.3"
+
+
+def test_a_change_in_place_is_seen_by_those_behind_it(notebook: Notebook) -> None:  # noqa: F811
+    notebook.run("import time\nGO = 0\nx = [1]", "s")
+    notebook.run("%%asset change\ntime.sleep(GO)\nx.append(2); change = 1", "a")
+    notebook.run("%%asset read\nread = sum(x) + GO", "b")
+    notebook.run("x = [10]\nGO = 0.2", "g")
+    vibe_magic.run("change", "read", n_jobs=3, engine="threading")
+    assert notebook["x"] == [10, 2]
+    assert notebook["read"] == 12.2
+
+
+def test_outputs_come_in_order_and_only_once(notebook: Notebook) -> None:  # noqa: F811
+    notebook.run("import sys\nGO = 0", "s")
+    notebook.run("%%asset talk\nprint('one'); print('two', file=sys.stderr)\ntalk = GO\ntalk + 40", "a")
+    notebook.run("GO = 2", "g")
+    notebook.run("%asset run -j 2 --engine threading", "r")
+    assert notebook.text.count("one") == 1
+    assert "42" in notebook.text
+    notebook.run("%%asset talk\nprint('one'); print('two', file=sys.stderr)\ntalk = GO\ntalk + 40", "a")
+    assert report()[-1].action == "restored"
+    assert notebook.text.count("one") == 1
+
+
+def test_what_joblib_selects_is_used(notebook: Notebook) -> None:  # noqa: F811
+    notebook.run("import os, time\nGO = 0", "s")
+    notebook.run("%%asset who\nwho = os.getpid() if GO else 0", "a")
+    notebook.run("GO = 1", "g")
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        assert [record.action for record in vibe_magic.run()] == ["ran"]
+    assert notebook["who"] not in (0, os.getpid())
+
+
+def test_an_unknown_engine_is_one_line(notebook: Notebook) -> None:  # noqa: F811
+    notebook.run("%%asset a\na = 1", "a")
+    notebook.run("%asset run --engine nonsense", "r")
+    assert "engine nonsense: cannot be used" in notebook.text
+    assert "Traceback" not in notebook.text
+
+
+def test_process_state_is_that_of_the_kernel(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    notebook.run("import os, sys, warnings, numpy as np\nGO = 0", "s")
+    notebook.run(
+        "np.set_printoptions(precision=2)\nos.environ['VM_TEST'] = 'x'\nsys.path.append('/odd')", "p"
+    )
+    cell = "%%asset seen\nseen = [repr(np.array([1.2345])), os.environ.get('VM_TEST'), sys.path[-1], "
+    notebook.run(cell + "'OMP_NUM_THREADS' in os.environ, GO]", "a")
+    alone = notebook["seen"][:-1]
+    notebook.run("GO = 1", "g")
+    (record,) = vibe_magic.run(n_jobs=2, engine="threading")
+    assert not record.stayed
+    assert notebook["seen"][:-1] == alone
+
+
+def test_assets_of_a_notebook_run_ahead(notebook: Notebook) -> None:  # noqa: F811
+    cells = [
+        ("0", "import time, os"),
+        ("1", "%%asset a\ntime.sleep(0.3)\na = os.getpid()"),
+        ("2", "%%asset b\ntime.sleep(0.3)\nb = os.getpid()"),
+        ("3", "x = a > 0"),
+        ("4", "%%asset c\nc = (x, b > 0)"),
+    ]
+    notebook.run("%config VibeMagic.n_jobs = 2\n%config VibeMagic.engine = 'threading'", "config")
+    foresee(current(), cells)
+    for cell_id, text in cells:
+        assert notebook.run(text, cell_id).success
+    assert len({notebook["a"], notebook["b"], os.getpid()}) == 3
+    assert notebook["c"] == (True, True)
+    assert [record.action for record in report()] == ["ran", "ran", "ran"]
