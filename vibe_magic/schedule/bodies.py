@@ -127,6 +127,7 @@ def _admit(listener: socket.socket, bodies: _Bodies) -> None:
     if pid:
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)
+            send(sock, pid)  # its time runs from now on
         bodies.by_pid[pid] = sock
         return
     status = 1

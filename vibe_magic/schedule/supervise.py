@@ -89,6 +89,8 @@ def _asked(call: Call, order: Order) -> socket.socket:
 def _wait(sock: socket.socket, timeout_s: float | None) -> int | None:
     """Return the exit status of a body; closing the connection ends one that takes too long."""
     with sock:
+        if receive(sock) is None:  # the nursery has ended before it could begin
+            return -9
         ready, _, _ = select.select([sock], [], [], timeout_s)
         if not ready:
             return None

@@ -1,0 +1,198 @@
+"""What workers gain and cost, as ratios in one run.
+
+``python -m tests.benchmarks.parallel_speed [engine ...]`` prints, for each engine: the ideal time of two
+graphs against ours, cold and warm, and against bare `joblib.Parallel` level by level; what the ready queue
+adds to the backend's own cost of 2,000 calls that do nothing; and the memory of ten assets that read one
+array of 500 MB.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import joblib
+import psutil
+from joblib.parallel import BatchedCalls
+
+JOBS = 4
+EIGHT = {f"a{i}": ((), 0.5) for i in range(8)}
+SKEWED: dict[str, tuple[tuple[str, ...], float]] = {
+    **{f"k{i}": ((f"k{i - 1}",) if i else (), 0.5) for i in range(8)},
+    **{f"s{i}": ((), 0.3) for i in range(24)},
+}
+IDEAL_S = {"eight of 0.5 s": 1.0, "a chain of 4 s beside 24 of 0.3 s": 4.0}
+
+
+def nothing() -> None:
+    """Do nothing."""
+
+
+@contextmanager
+def notebook() -> Iterator[Any]:
+    """Give a shell with the extension, in a folder of its own."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell.instance()
+    shell.run_line_magic("load_ext", "vibe_magic")
+    with tempfile.TemporaryDirectory() as folder:
+        shell.run_line_magic("config", f"VibeMagic.cache_dir = {folder!r}")
+        yield shell
+        shell.run_line_magic("unload_ext", "vibe_magic")
+
+
+def define(shell: Any, graph: Mapping[str, tuple[tuple[str, ...], float]]) -> None:
+    """Run the cells of a graph once without sleeping, then ask for sleep."""
+    shell.run_cell("import time\nscale = 0.0\ndef nap(s): time.sleep(s * scale)", cell_id="0")
+    for name, (needs, length_s) in graph.items():
+        shell.run_cell(f"%%asset {name}\n{name} = [{', '.join((*needs, f'nap({length_s})'))}]", cell_id=name)
+    shell.run_cell("scale = 1.0", cell_id="1")
+
+
+def ours_s(graph: Mapping[str, tuple[tuple[str, ...], float]], engine: str) -> list[float]:
+    """Return the time of a first run, which starts the workers, and of two more."""
+    import vibe_magic
+
+    took = []
+    with notebook() as shell:
+        define(shell, graph)
+        for _ in range(3):
+            start_s = time.perf_counter()
+            records = vibe_magic.run(*graph, n_jobs=JOBS, engine=engine, force=True)
+            took.append(time.perf_counter() - start_s)
+            assert {(record.action, record.stayed) for record in records} == {("ran", "")}
+    return took
+
+
+def levels_s(graph: Mapping[str, tuple[tuple[str, ...], float]], engine: str) -> float:
+    """Return the time of the graph in bare joblib with warm workers, one level after another."""
+    done: set[str] = set()
+    with joblib.parallel_config(backend=engine, n_jobs=JOBS), joblib.Parallel() as parallel:
+        parallel(joblib.delayed(time.sleep)(0.01) for _ in range(JOBS))
+        start_s = time.perf_counter()
+        while len(done) < len(graph):
+            level = [n for n, (needs, _) in graph.items() if n not in done and done.issuperset(needs)]
+            parallel(joblib.delayed(time.sleep)(graph[name][1]) for name in level)
+            done.update(level)
+        return time.perf_counter() - start_s
+
+
+def makespans(engine: str) -> None:
+    """Compare the time of two graphs with the ideal."""
+    for (title, ideal_s), graph in zip(IDEAL_S.items(), (EIGHT, SKEWED), strict=True):
+        cold_s, *warm = ours_s(graph, engine)
+        bare_s = levels_s(graph, engine)
+        print(
+            f"{engine}, {title}: {ideal_s / min(warm):.0%} of the ideal warm, {ideal_s / cold_s:.0%} cold;"
+            f" bare joblib by levels {ideal_s / bare_s:.0%}"
+        )
+
+
+def overhead(engine: str, calls: int = 2000) -> None:
+    """Compare calls through the ready queue with calls straight to the backend."""
+    from vibe_magic.schedule import ReadyQueue, Workers
+
+    workers = Workers(JOBS, engine)
+    backend = workers._parallel._backend
+    ends: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    nested = backend.get_nested_backend()
+    best_s = {"bare": float("inf"), "ours": float("inf")}
+    for _ in range(3):
+        start_s = time.perf_counter()
+        for begun in range(calls):
+            if begun >= JOBS:
+                ends.get()
+            backend.submit(BatchedCalls([(nothing, (), {})], nested), ends.put)
+        for _ in range(JOBS):
+            ends.get()
+        best_s["bare"] = min(best_s["bare"], time.perf_counter() - start_s)
+        ready = ReadyQueue({str(number): () for number in range(calls)})
+        start_s = time.perf_counter()
+        while ready:
+            while workers.busy < JOBS and (name := ready.take()) is not None:
+                workers.submit(name, nothing)
+            ready.done(workers.next().token)
+        best_s["ours"] = min(best_s["ours"], time.perf_counter() - start_s)
+    workers.close()
+    bare_ms, ours_ms = (best_s[name] / calls * 1e3 for name in ("bare", "ours"))
+    print(f"{engine}, {calls} calls: {ours_ms:.3f} ms each, the backend alone {bare_ms:.3f}")
+
+
+def long_graph(nodes: int = 10_000) -> None:
+    """Time a chain through the ready queue."""
+    from vibe_magic.schedule import ReadyQueue
+
+    start_s = time.perf_counter()
+    ready = ReadyQueue({str(number): (str(number - 1),) if number else () for number in range(nodes)})
+    while ready:
+        ready.done(ready.take() or "")
+    print(f"a chain of {nodes}: {(time.perf_counter() - start_s) / nodes * 1e3:.4f} ms each")
+
+
+def memory(engine: str) -> None:
+    """Measure the proportional memory while ten assets read one array."""
+    import threading
+
+    import vibe_magic
+
+    peak = [0]
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.1):
+            peak[0] = max(peak[0], sum(map(proportional_bytes, [psutil.Process(), *children()])))
+
+    with notebook() as shell:
+        shell.run_cell("import numpy as np, time\nscale = 0", cell_id="0")
+        shell.run_cell(
+            "%%asset big --engine threading\nbig = np.random.default_rng(0).random(62_500_000)", cell_id="big"
+        )
+        for number in range(10):
+            text = (
+                f"%%asset r{number}\ntime.sleep(scale); r{number} = big[::{number + 1}].sum() if scale else 0"
+            )
+            shell.run_cell(text, cell_id=f"r{number}")
+        shell.run_cell("scale = 0.5", cell_id="1")
+        thread = threading.Thread(target=watch)
+        thread.start()
+        records = vibe_magic.run(*(f"r{number}" for number in range(10)), n_jobs=JOBS, engine=engine)
+        stop.set()
+        thread.join()
+        assert {record.action for record in records} == {"ran"}
+        assert not any(record.stayed for record in records)
+    print(
+        f"{engine}, ten readers of a 500 MB array: kernel and workers peak at {peak[0] / 1e6:,.0f} MB (PSS)"
+    )
+
+
+def children() -> list[psutil.Process]:
+    """Return all processes below this one."""
+    return psutil.Process().children(recursive=True)
+
+
+def proportional_bytes(process: psutil.Process) -> int:
+    """Return the memory of a process, with what it shares divided among those who share it."""
+    try:
+        return int(process.memory_full_info().pss)
+    except psutil.Error:
+        return 0
+
+
+def main(*engines: str) -> None:
+    """Measure everything."""
+    os.environ["VIBE_MAGIC_QUIET"] = "1"
+    long_graph()
+    for engine in engines or ("loky", "threading"):
+        makespans(engine)
+        overhead(engine)
+        memory(engine)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,150 @@
+"""Bodies: forked clean, ended with whoever waits for them, told how they ended."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from vibe_magic.schedule import Call, Channel, Nursery, Order, send, supervise
+
+HERE = "tests.unit.schedule.test_nursery"
+
+
+def prepare() -> None:
+    """Do nothing at the start of a nursery."""
+
+
+def body(argument: bytes, channel: socket.socket) -> int:
+    """Do what the argument says, in a body."""
+    what, value = pickle.loads(argument)
+    if what == "say":
+        send(channel, (value, os.getpid(), threading.active_count()))
+    elif what == "sleep":
+        send(channel, os.getpid())
+        time.sleep(value)
+    elif what == "children":
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        send(channel, child.pid)
+        time.sleep(value)
+    elif what == "signal":
+        os.kill(os.getpid(), value)
+    elif what == "exit":
+        os._exit(value)
+    return 0
+
+
+@pytest.fixture
+def nursery() -> Iterator[Nursery]:
+    found = Nursery(f"{HERE}:prepare", 1)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def heard() -> Iterator[tuple[Channel, queue.SimpleQueue]]:
+    said: queue.SimpleQueue = queue.SimpleQueue()
+    channel = Channel(lambda message, _: said.put(message))
+    yield channel, said
+    channel.close()
+
+
+def call(nursery: Nursery, address: str, what: tuple, timeout_s: float | None = None) -> Call:
+    order = Order(f"{HERE}:body", pickle.dumps(what), address)
+    return Call(order, nursery.address, f"{HERE}:prepare", 1, -1, timeout_s)
+
+
+def gone(pid: int, within_s: float = 5.0) -> bool:
+    end_s = time.monotonic() + within_s
+    while time.monotonic() < end_s:
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_a_body_is_a_process_of_its_own(nursery, heard):
+    channel, said = heard
+    for number in range(3):
+        verdict = supervise(call(nursery, channel.address, ("say", number)))
+        assert (verdict.status, verdict.messages) == (0, ())
+        value, pid, threads = said.get(timeout=10)
+        assert value == number
+        assert threads == 1
+        assert pid not in (os.getpid(), nursery.process.pid)
+
+
+@pytest.mark.parametrize(("what", "status"), [(("exit", 7), 7), (("signal", 9), -9), (("signal", 11), -11)])
+def test_how_a_body_ended_is_told(nursery, heard, what, status):
+    assert supervise(call(nursery, heard[0].address, what)).status == status
+    assert supervise(call(nursery, heard[0].address, ("say", 1))).status == 0
+
+
+def test_a_body_that_takes_too_long_is_ended(nursery, heard):
+    channel, said = heard
+    assert supervise(call(nursery, channel.address, ("sleep", 60), timeout_s=0.2)).status is None
+    assert gone(said.get(timeout=10))
+
+
+def test_what_a_body_has_started_ends_with_it(nursery, heard):
+    channel, said = heard
+    assert supervise(call(nursery, channel.address, ("children", 60), timeout_s=1.0)).status is None
+    assert gone(said.get(timeout=10))
+
+
+def test_all_bodies_can_be_ended_at_once(nursery, heard):
+    channel, said = heard
+    found: queue.SimpleQueue = queue.SimpleQueue()
+    for _ in range(2):
+        order = call(nursery, channel.address, ("sleep", 60))
+        threading.Thread(target=lambda order=order: found.put(supervise(order))).start()
+    pids = [said.get(timeout=10) for _ in range(2)]
+    nursery.clear()
+    assert [found.get(timeout=5).status for _ in range(2)] == [-9, -9]
+    assert all(map(gone, pids))
+    assert supervise(call(nursery, channel.address, ("say", 1))).status == 0
+
+
+def test_bodies_end_with_the_nursery(nursery, heard):
+    channel, said = heard
+    found: queue.SimpleQueue = queue.SimpleQueue()
+    order = call(nursery, channel.address, ("sleep", 60))
+    threading.Thread(target=lambda: found.put(supervise(order))).start()
+    pid = said.get(timeout=10)
+    nursery.close()
+    assert gone(pid)
+    assert found.get(timeout=5).status == -9
+
+
+def test_a_nursery_ends_with_the_process_that_started_it():
+    code = f"from vibe_magic.schedule import Nursery\nn = Nursery('{HERE}:prepare', 1)"
+    code += "\nprint(n.process.pid, flush=True)\ninput()"
+    parent = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    parent.kill()
+    parent.communicate()
+    assert gone(pid)
+
+
+def test_where_nobody_listens_what_is_said_comes_with_the_verdict(nursery):
+    verdict = supervise(call(nursery, "/nowhere/channel", ("say", "kept")))
+    assert verdict.status == 0
+    assert verdict.messages[0][0] == "kept"
+
+
+def test_a_worker_elsewhere_has_a_nursery_of_its_own(heard):
+    channel, said = heard
+    order = Order(f"{HERE}:body", pickle.dumps(("say", "from afar")), channel.address)
+    found = Call(order, "/nowhere/nursery", f"{HERE}:prepare", 1, -1)
+    assert supervise(found).status == 0
+    assert said.get(timeout=10)[0] == "from afar"
