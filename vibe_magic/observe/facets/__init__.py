@@ -156,13 +156,18 @@ class Ground:
         for name in os.environ.keys() - self.environ.keys():
             del os.environ[name]
         os.environ.update(self.environ)
+        self.settle()
+        begin(self.origin.base)
+        raw = {_raw(name): _raw(text) for name, text in self.origin.environ.items()}
+        _current[0]._origin = replace(self.origin, raw_environ=raw)
+
+
+    def settle(self) -> None:
+        """Undo what imports have added since: that process had imported the same before."""
         warnings.filters[:] = self.filters  # type: ignore[index]
         getattr(warnings, "_filters_mutated", lambda: None)()
         for name in levels().keys() | self.levels.keys():
             logging.getLogger(name).setLevel(self.levels.get(name, logging.NOTSET))
-        begin(self.origin.base)
-        raw = {_raw(name): _raw(text) for name, text in self.origin.environ.items()}
-        _current[0]._origin = replace(self.origin, raw_environ=raw)
 
 
 def _raw(text: str) -> Any:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 
 from vibe_magic.capture import Output, here, replay
+from vibe_magic.identity import is_local
 from vibe_magic.schedule import Ended, ReadyQueue
 from vibe_magic.store import Store
 from vibe_magic.trace import Cause
@@ -339,9 +341,11 @@ def _durations(session: Session, wanted: Wanted) -> dict[str, float]:
 
 
 def _modules(live: Live) -> tuple[str, ...]:
-    """Return the packages that an asset reaches; bodies find them imported."""
-    tops = {ref.partition(":")[0].partition(".")[0] for ref in live.reach.inputs if ":" in ref}
-    return tuple(sorted(tops))
+    """Return the packages that the kernel has imported and an asset mentions; bodies find them imported."""
+    named = {ref.partition(":")[0].partition(".")[0] for ref in live.reach.inputs if ":" in ref}
+    named |= {name for name in live.reach.facts.mentions if name in sys.modules}
+    named |= {type(value).__module__.partition(".")[0] for value in live.reach.values.values()}
+    return tuple(sorted(name for name in named if name in sys.modules and not is_local(name)))
 
 
 def _death(ended: Ended) -> str:

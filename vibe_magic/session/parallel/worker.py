@@ -140,6 +140,8 @@ class _Body:
         facets.apply(facets.difference(facets.snapshot(task.folder), task.state))
         for given in task.given:
             self._take(given)
+        task.ground.settle()
+        facets.apply(facets.difference(facets.snapshot(task.folder), task.state))
         shell.listen(tell)
 
     def _ask(self, what: str) -> None:
