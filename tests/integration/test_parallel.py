@@ -121,13 +121,13 @@ def test_what_gives_up_gives_up_alone(notebook: Notebook, engine: str) -> None: 
 
 def test_without_keep_going_nothing_new_is_begun(notebook: Notebook) -> None:  # noqa: F811
     notebook.run(SWITCH, "s")
-    notebook.run(asset("raised", "time.sleep(0.2); 1 / 0"))
-    for number in range(12):
-        notebook.run(asset(f"later{number}", "time.sleep(0.6)"))
+    notebook.run("%%asset raised\nif GO: 1 / 0\ntime.sleep(0.2)")  # the longest known, so it is begun first
+    for number in range(8):
+        notebook.run(asset(f"later{number}", "time.sleep(1)"))
     notebook.run("GO = True", "go")
     found = list(actions(vibe_magic.run(n_jobs=2, engine="threading")).values())
     assert found.count("failed") == 1
-    assert found.count("ran") >= 1
+    assert found.count("ran") <= 2
     assert found.count("skipped") >= 6
 
 

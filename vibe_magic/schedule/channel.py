@@ -6,12 +6,11 @@ import contextlib
 import os
 import selectors
 import socket
-import tempfile
 import threading
 from collections.abc import Callable
 from typing import Any
 
-from .wire import receive
+from .wire import receive, socket_folder
 
 __all__ = ["Channel"]
 
@@ -26,7 +25,7 @@ class Channel:
     """
 
     def __init__(self, hear: Callable[[Any, socket.socket], None]) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="vibe_magic_", ignore_cleanup_errors=True)
+        self._folder = socket_folder()
         self.address = os.path.join(self._folder.name, "channel")
         self._hear = hear
         self._listener = socket.socket(socket.AF_UNIX)

@@ -17,10 +17,9 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 
-from .wire import Order, receive, send
+from .wire import Order, receive, send, socket_folder
 
 __all__ = ["LIMITS", "Nursery", "nursery_of_this_process"]
 
@@ -37,7 +36,7 @@ class Nursery:
     """
 
     def __init__(self, preload: str, threads: int) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="vibe_magic_", ignore_cleanup_errors=True)
+        self._folder = socket_folder()
         self.address = os.path.join(self._folder.name, "nursery")
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(self.address)

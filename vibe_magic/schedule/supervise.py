@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import select
 import socket
-import tempfile
 import threading
 import time
 from dataclasses import dataclass, replace
 from typing import Any
 
 from .nursery import Nursery, nursery_of_this_process
-from .wire import Order, receive, send
+from .wire import Order, receive, send, socket_folder
 
 __all__ = ["Call", "Verdict", "supervise"]
 
@@ -102,7 +101,7 @@ class _Collector:
     """Takes what a body says where nobody listens."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="vibe_magic_")
+        self._folder = socket_folder()
         self.address = os.path.join(self._folder.name, "channel")
         self._listener = socket.socket(socket.AF_UNIX)
         self._messages: list[Any] = []

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pickle
 import socket
 import struct
+import tempfile
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Order", "receive", "send"]
+__all__ = ["Order", "receive", "send", "socket_folder"]
 
 _LENGTH = struct.Struct("<Q")
 
@@ -33,6 +34,17 @@ class Order:
     argument: bytes
     channel: str
     modules: tuple[str, ...] = ()
+
+
+_PATH_LENGTH = 60
+"""Of a directory for sockets, whose whole paths may be a hundred characters long."""
+
+
+def socket_folder() -> tempfile.TemporaryDirectory[str]:
+    """Return a new directory for sockets that only this user can reach; it goes with the object."""
+    usual = tempfile.gettempdir()
+    where = usual if len(usual) <= _PATH_LENGTH else "/tmp"
+    return tempfile.TemporaryDirectory(prefix="vibe_magic_", dir=where, ignore_cleanup_errors=True)
 
 
 def send(sock: socket.socket, message: object) -> None:

@@ -5,5 +5,6 @@ from __future__ import annotations
 from vibe_magic.store.core import Store
 from vibe_magic.store.entry import Draft, Entry, Group
 from vibe_magic.store.locking import Hold
+from vibe_magic.store.parcels import Parcel
 
-__all__ = ["Draft", "Entry", "Group", "Hold", "Store"]
+__all__ = ["Draft", "Entry", "Group", "Hold", "Parcel", "Store"]

@@ -85,6 +85,16 @@ class Store:
         found = reading.read_entries(paths, self._secret, pinned, self._corrupt)
         return _newest_first(e for e in found if e.asset == asset)
 
+    def sign(self) -> str:
+        """Make a file by whose presence other processes can tell that they see this directory."""
+        path = layout.temporary(self.root)
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            Path(path).touch()
+        except OSError as error:
+            self._not_stored(error)
+        return path
+
     def at(self, path: str) -> Entry | None:
         """Return the entry in a directory, or None if there is none that can be trusted."""
         return next(reading.read_entries([path], self._secret, False, self._corrupt), None)

@@ -161,6 +161,11 @@ class Ground:
         raw = {_raw(name): _raw(text) for name, text in self.origin.environ.items()}
         _current[0]._origin = replace(self.origin, raw_environ=raw)
 
+    def moved(self, base: str) -> Ground:
+        """Return the same ground in another directory, for a machine where the original is missing."""
+        if base == self.origin.base:
+            return self
+        return replace(self, origin=replace(self.origin, base=base, cwd=base))
 
     def settle(self) -> None:
         """Undo what imports have added since: that process had imported the same before."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 from vibe_magic.capture import Output, here, replay
 from vibe_magic.identity import is_local
 from vibe_magic.schedule import Ended, ReadyQueue
-from vibe_magic.store import Store
+from vibe_magic.store import Parcel, Store
 from vibe_magic.trace import Cause
 
 from ..asset import Asset
@@ -107,6 +107,7 @@ class Bringing:
 
     def stop(self) -> None:
         """End whatever still runs."""
+        self._handout.close()
         if any(turn.running for turn in self._by_token.values()):
             self.crew.stop()
 
@@ -136,11 +137,13 @@ class Bringing:
             return
         token = self.crew.token()
         try:
-            task = self._handout.task(turn, live, token, turn.asset.name in self.wanted.forced)
+            forced = turn.asset.name in self.wanted.forced
+            task = self._handout.task(turn, live, token, forced=forced, abroad=self.crew.abroad)
         except Stays as reason:
             turn.stays = str(reason)
             return
         turn.token, turn.running, turn.attempts, turn.shown = token, True, turn.attempts + 1, False
+        turn.apart = task.settings.cache_dir == self.scratch.root
         self._by_token[token] = turn
         self.session.events.emit("started", turn.asset.name)
         self.crew.submit(task, _modules(live), turn.asset.spec.timeout_s)
@@ -218,7 +221,12 @@ class Bringing:
         return turn.ask is not None and turn.ask.key == live.key and proven
 
     def _settle(self, turn: Turn, reply: Reply) -> None:
-        if reply.action == "refused":
+        if reply.parcel is not None:
+            reply = self._received(turn, reply, reply.parcel)
+        if reply.action == "unseen":
+            self.crew.abroad, turn.attempts = True, 0
+            self._later.append((time.monotonic(), turn.asset.name))
+        elif reply.action == "refused":
             turn.stays = reply.reason
         elif reply.action in ("failed", "died") and turn.attempts <= turn.asset.spec.retry:
             wait_s = _BACKOFF_S * 2 ** (turn.attempts - 1) * random.uniform(0.5, 1.5)
@@ -229,6 +237,14 @@ class Bringing:
                 self._finish(turn.asset.name)
             else:
                 self._break()
+
+    def _received(self, turn: Turn, reply: Reply, parcel: Parcel) -> Reply:
+        """Put a result that came as bytes where results of its kind are."""
+        store = self.scratch if reply.reason or turn.apart else self.session.store
+        try:
+            return replace(reply, path=parcel.put(store.root), parcel=None)
+        except OSError as error:
+            return Reply("refused", reason=f"its result cannot be written ({error.strerror})")
 
     def _break(self) -> None:
         """Give out nothing more, unless the others are to go on."""

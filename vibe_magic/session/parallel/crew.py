@@ -43,6 +43,11 @@ class Crew:
         The name of a joblib backend; empty for the one that is selected.
     selected : object, optional
         The backend that `joblib.parallel_config` selects around the call.
+
+    Attributes
+    ----------
+    abroad : bool
+        Whether a body has been found that does not see the kernel's directories.
     """
 
     def __init__(self, n_jobs: int | None, engine: str, selected: object = None) -> None:
@@ -53,6 +58,7 @@ class Crew:
         self._bodies: dict[int, socket.socket] = {}
         self.channel = Channel(self._hear)
         self.folder = Path(tempfile.mkdtemp(prefix="vibe_magic_"))
+        self.abroad = False
         self._tokens = itertools.count(1)
         self._finalizer = weakref.finalize(self, _remove, self.folder, os.getpid())
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from vibe_magic.capture import mime_types
 from vibe_magic.errors import Unpicklable
 from vibe_magic.execute import in_force
 from vibe_magic.observe import facets, irreversible
-from vibe_magic.store import Entry, Store
+from vibe_magic.store import Entry, Parcel, Store
 
 from ..asset import Asset
 from ..kernel import Session
@@ -57,8 +59,15 @@ class Handout:
 
     def __post_init__(self) -> None:
         self._inputs = Inputs(self.session, self.scratch)
+        self._signs = (self.session.store.sign(), self.scratch.sign())
 
-    def task(self, turn: Turn, live: Live, token: int, forced: bool) -> Task:
+    def close(self) -> None:
+        """Remove the files by which bodies tell where they are."""
+        for sign in self._signs:
+            with contextlib.suppress(OSError):
+                os.unlink(sign)
+
+    def task(self, turn: Turn, live: Live, token: int, *, forced: bool, abroad: bool) -> Task:
         """Return the task of an asset.
 
         Raises
@@ -73,6 +82,7 @@ class Handout:
         if apart:
             settings = replace(settings, cache_dir=self.scratch.root, store=True, ttl=None)
             spec = replace(spec, no_cache=False, ttl_s=None)
+        given = self._given(asset, live)
         return Task(
             token=token,
             name=asset.name,
@@ -85,7 +95,9 @@ class Handout:
             scratch=self.scratch.root,
             secret=session.secret,
             force=apart or spec.force or forced,
-            given=self._given(asset, live),
+            given=given,
+            signs=self._signs,
+            parcels=_parcels(given) if abroad else None,
             ground=facets.ground(),
             state=facets.snapshot(session.folder),
             seeded=session.seeded,
@@ -146,3 +158,10 @@ class Handout:
 def _from(asset: Asset, entry: Entry, needed: frozenset[str]) -> Given:
     names = tuple(name for name in entry.names if name in needed)
     return Given(str(entry.path), names, asset.cell.source, asset.cell.python)
+
+
+def _parcels(given: Iterable[Given]) -> dict[str, Parcel]:
+    try:
+        return {one.path: Parcel.of(one.path) for one in given}
+    except OSError as error:
+        raise Stays(f"its inputs cannot be read ({error.strerror})") from None

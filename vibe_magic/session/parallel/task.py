@@ -9,6 +9,7 @@ from typing import Any
 
 from vibe_magic.config import Settings
 from vibe_magic.observe import facets
+from vibe_magic.store import Parcel
 
 from ..spec import Spec
 
@@ -53,6 +54,10 @@ class Task:
         Where a result goes that may be handed over, but not kept.
     secret : bytes
         Key of the store's signatures.
+    signs : tuple of str
+        Files by which a body tells that it sees the kernel's directories.
+    parcels : dict of str to Parcel or None
+        The entries that `given` names, by path, for a body that does not see them; None where it should.
     force : bool
         Run it even if a result stands.
     given : tuple of Given
@@ -83,6 +88,8 @@ class Task:
     scratch: Path
     ground: facets.Ground = field(repr=False)
     secret: bytes = field(repr=False)
+    signs: tuple[str, ...] = ()
+    parcels: Mapping[str, Parcel] | None = None
     force: bool = False
     given: tuple[Given, ...] = ()
     state: Mapping[str, object] = field(default_factory=dict)
@@ -133,7 +140,8 @@ class Reply:
     ----------
     action : str
         ``ran`` or ``restored`` (there is an entry), ``failed``, ``refused`` (it must run in the kernel),
-        ``died`` (its process is gone), or ``spent`` (its result is lost, and it must not run again).
+        ``died`` (its process is gone), ``spent`` (its result is lost, and it must not run again), or
+        ``unseen`` (it is where the kernel's directories are not).
     path : str
         The directory of the entry.
     trace : dict
@@ -148,6 +156,8 @@ class Reply:
         What a failed run had shown.
     causes : tuple of Cause
         Why it ran.
+    parcel : Parcel or None
+        The entry, if the kernel does not see it.
     """
 
     action: str
@@ -158,6 +168,7 @@ class Reply:
     duration_s: float = 0.0
     outputs: tuple[dict[str, Any], ...] = ()
     causes: tuple[Any, ...] = ()
+    parcel: Parcel | None = field(default=None, repr=False)
 
     @property
     def lost(self) -> bool:

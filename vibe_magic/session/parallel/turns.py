@@ -65,6 +65,8 @@ class Turn:
         The failed cell that it needs, if there is one.
     shown : bool
         Whether outputs of its last attempt were shown while it ran.
+    apart : bool
+        Whether its result is only handed over, not kept.
     """
 
     asset: Asset
@@ -76,6 +78,7 @@ class Turn:
     attempts: int = 0
     lost: str = ""
     shown: bool = False
+    apart: bool = False
 
     @property
     def settled(self) -> bool:

@@ -9,7 +9,8 @@ import socket
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from vibe_magic.execute import run_body
 from vibe_magic.observe import facets
 from vibe_magic.payload import Context
 from vibe_magic.schedule import LIMITS, receive, send
-from vibe_magic.store import Store
+from vibe_magic.store import Parcel, Store
 from vibe_magic.trace import Trace
 
 from ..asset import Asset, Registry
@@ -94,7 +95,7 @@ def body(argument: bytes, channel: socket.socket) -> int:
 
     shell = make_shell()
     try:
-        reply = _Body(task, shell, channel, tell).reply(shown)
+        reply = _reply(task, shell, channel, tell, shown)
     except _NotNow as effect:
         reply = Reply("refused", reason=f"it changes {effect}, which is for its turn")
     except CorruptEntry as error:
@@ -103,6 +104,37 @@ def body(argument: bytes, channel: socket.socket) -> int:
         reply = Reply("refused", reason=f"a worker failed at it:\n{traceback.format_exc()}")
     send(channel, Heard(task.token, reply))
     return 0
+
+
+def _reply(
+    task: Task,
+    shell: BodyShell,
+    channel: socket.socket,
+    tell: Callable[[dict[str, Any]], None],
+    shown: list[dict[str, Any]],
+) -> Reply:
+    """Run a task where the kernel's directories are, or with what has been sent of them."""
+    if task.parcels is None:
+        if not all(map(os.path.exists, task.signs)):
+            return Reply("unseen")
+        return _Body(task, shell, channel, tell).reply(shown)
+    with tempfile.TemporaryDirectory(prefix="vibe_magic_") as folder:
+        reply = _Body(_settled(task, task.parcels, Path(folder)), shell, channel, tell).reply(shown)
+        return replace(reply, parcel=Parcel.of(reply.path)) if reply.path else reply
+
+
+def _settled(task: Task, parcels: Mapping[str, Parcel], folder: Path) -> Task:
+    """Unpack what has been sent, and point the task there."""
+    paths = {path: parcel.put(folder / "given") for path, parcel in parcels.items()}
+    here = task.folder if os.path.isdir(task.folder) else str(folder)
+    return replace(
+        task,
+        settings=replace(task.settings, cache_dir=folder / "cache"),
+        scratch=folder / "scratch",
+        given=tuple(replace(given, path=paths[given.path]) for given in task.given),
+        folder=here,
+        ground=task.ground.moved(here),
+    )
 
 
 class _NotNow(BaseException):
