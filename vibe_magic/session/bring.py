@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -87,7 +88,7 @@ def foresee(session: Session, cells: Sequence[tuple[str, str]]) -> None:
 
 def workers_of(session: Session, n_jobs: int | None, engine: str) -> Crew | None:
     """Return the workers to be used; None if everything runs in the kernel, one after another."""
-    if engine == "local":
+    if engine == "local" or not hasattr(os, "fork"):
         return None
     selected, selected_jobs = _selected() if not engine else (None, None)
     settings = session.settings
