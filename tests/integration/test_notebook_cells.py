@@ -293,3 +293,17 @@ def test_load_binds_parts_of_other_values(notebook: Notebook) -> None:
     notebook.run("del part\n", "c3")
     notebook.run("%asset load part", "c4")
     assert notebook["part"] is notebook["d"]["k"]
+
+
+def test_what_is_shown_after_the_value_is_not_the_result(notebook: Notebook) -> None:
+    def flush() -> None:  # as figures are shown
+        notebook.shell.display_pub.publish({"text/plain": "a figure"})
+
+    notebook.run("%%asset a\na = 41\na + 1", "c1")
+    notebook.shell.events.register("post_execute", flush)
+    notebook.run("%asset run --force", "c2")
+    notebook.shell.events.unregister("post_execute", flush)
+    result = notebook.run("%%asset a\na = 41\na + 1", "c1")
+    assert notebook.last.action == "restored"
+    assert result.result == 42
+    assert notebook.text.index("Out[3]: 42") < notebook.text.index("a figure")

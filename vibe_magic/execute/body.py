@@ -12,6 +12,8 @@ from typing import Any
 
 from vibe_magic.cell import Cell
 
+from .job import RESULT
+
 __all__ = ["run_body"]
 
 
@@ -99,4 +101,4 @@ def _awaited(coroutine: Coroutine[Any, Any, Any]) -> Any:
 def _display(value: Any, shell: Any) -> None:
     data, metadata = shell.display_formatter.format(value)
     if data:
-        shell.display_pub.publish(data, metadata)
+        shell.display_pub.publish(data, metadata, transient={RESULT: True})

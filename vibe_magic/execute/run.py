@@ -14,7 +14,7 @@ from vibe_magic.payload import Packed
 
 from .effects import Effects, blockers_of, pack_groups
 from .evidence import make_trace
-from .job import Blocker, Job, Outcome
+from .job import RESULT, Blocker, Job, Outcome
 from .namespace import Bindings
 
 __all__ = ["Run", "in_force", "shown"]
@@ -131,13 +131,12 @@ def in_force(shell: Any) -> Mapping[str, Any]:
 
 
 def _with_result(outputs: tuple[Output, ...]) -> tuple[Output, ...]:
-    """Mark the last display as the result that it would have been in the asset's own cell."""
-    places = [i for i, item in enumerate(outputs) if item["output_type"] == "display_data"]
-    if not places:
-        return outputs
-    last = outputs[places[-1]]
-    result = {key: last[key] for key in ("data", "metadata")} | {"output_type": "execute_result"}
-    return (*outputs[: places[-1]], result, *outputs[places[-1] + 1 :])
+    """Turn the display of a result into the result that it would have been in the asset's own cell."""
+    return tuple(_result(item) if RESULT in item.get("transient", ()) else item for item in outputs)
+
+
+def _result(item: Output) -> Output:
+    return {"output_type": "execute_result", "data": item["data"], "metadata": item["metadata"]}
 
 
 def shown(outputs: tuple[Output, ...]) -> bool:
