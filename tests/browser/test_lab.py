@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +116,45 @@ def test_a_changed_constant_runs_only_what_uses_it(page: Page, lab: str, project
     lines = status_lines(run_all(page))
     ran = {line.split()[0] for line in lines if " ran in " in line}
     assert ran == {"fit", "peaks", "residuals"}
+
+
+WORKERS = (
+    "%load_ext vibe_magic",
+    "import time\npace = 0",
+    "%%asset one\nfor i in range(3):\n    print('tick', i)\n    time.sleep(pace)\none = 1",
+    "%%asset two\nimport matplotlib.pyplot as plt\ntime.sleep(pace)\nplt.plot([1, 2, 1])\ntwo = 2\ntwo",
+    "%%asset three\ntime.sleep(pace)\nthree = one + two\nprint('sum', three)",
+    "pace = 1",
+    "%asset run -j 2",
+)
+
+
+def write_notebook(path: Path, texts: tuple[str, ...]) -> None:
+    cells = [
+        {"cell_type": "code", "id": f"c{number}", "source": text, "metadata": {}, "outputs": []}
+        | {"execution_count": None}
+        for number, text in enumerate(texts)
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    path.write_text(json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+
+
+def test_workers_show_what_they_do_in_the_cells_they_run(
+    page: Page, lab: str, project: Path, screenshots: Path
+) -> None:
+    write_notebook(project / "workers.ipynb", WORKERS)
+    open_notebook(page, lab, "workers.ipynb")
+    page.evaluate(RUN_ALL)
+    page.wait_for_selector("text=/running .*one/", timeout=60_000)
+    page.wait_for_function(f"() => JSON.stringify(({CELLS})()[2].outputs).includes('tick 1')")
+    page.screenshot(path=screenshots / "workers-1-running.png")
+    page.wait_for_selector("text=/3 of 3 done/", timeout=60_000)
+    page.wait_for_function(FINISHED, timeout=60_000)
+    page.screenshot(path=screenshots / "workers-2-done.png")
+
+    cells = page.evaluate(CELLS)
+    texts = ["".join(output["text"]) for cell in cells for output in cell["outputs"] if "text" in output]
+    assert texts == ["tick 0\ntick 1\ntick 2\n", "sum 3\n"]
+    assert ["image/png" in output.get("data", {}) for output in cells[3]["outputs"]].count(True) == 1
+    shown_last = [output for output in cells[-1]["outputs"] if is_status_line(output)]
+    assert any("3 of 3 done" in "".join(output["data"]["text/plain"]) for output in shown_last)

@@ -494,6 +494,11 @@ CASES = [
         ran=("y",),
     ),
     Case(
+        "a plain cell that becomes an asset has only left its trace",
+        ("x = [1]", "x[0] = 5", "print(x)"),
+        ("x = [1]", A + "x[0] = 5", "print(x)"),
+    ),
+    Case(
         "the format of figures",
         (FORMATS.format("png"), A + "y = 1"),
         (FORMATS.format("svg"), A + "y = 1"),

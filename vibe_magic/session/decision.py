@@ -39,7 +39,7 @@ def decide(session: Session, asset: Asset, live: Live, force: bool = False) -> V
     verdict = judge(session.store.find(asset.name, live.key), live, ttl_s, now_s)
     if verdict.entry is not None:
         return verdict
-    verdict = judge(session.store.entries(asset.name)[:VERSIONS], live, ttl_s, now_s)
+    verdict = judge(session.store.results(asset.name)[:VERSIONS], live, ttl_s, now_s)
     if verdict.nearest is None and last is not None:
         return Verdict(None, (Cause("evicted", "", "its result is no longer in the cache"),))
     return verdict

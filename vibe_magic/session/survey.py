@@ -120,7 +120,7 @@ def load_values(session: Session, names: Collection[str]) -> list[str]:
     """
     bound: list[str] = []
     for name in names:
-        entries = session.store.entries(name)
+        entries = session.store.results(name)
         if not entries:
             raise UsageError(f"nothing is stored of {name!r}", "%asset load", "run it first")
         present = {**referable(entries[0], session.namespace), **session.namespace}
@@ -179,7 +179,7 @@ def accept(session: Session, name: str) -> Entry:
     """
     (asset,) = assets(session, [name])
     live = session.look(asset, own=True)
-    entries = session.store.entries(name)
+    entries = session.store.results(name)
     if not entries:
         raise UsageError(f"nothing is stored of {name!r}", "%asset accept", "run it first")
     verdict = judge(entries, live, session.ttl_s(asset.spec), session.clock())

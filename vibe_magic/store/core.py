@@ -75,7 +75,7 @@ class Store:
         """Return the entries of an asset under a key, newest first."""
         paths, pinned = reading.entry_directories(self._asset_directory(asset), key[:16])
         found = reading.read_entries(paths, self._secret, pinned, self._corrupt)
-        return _newest_first(e for e in found if e.key == key and e.asset == asset)
+        return _newest_first(e for e in found if e.key == key and e.asset == asset and e.kind == "asset")
 
     def entries(self, asset: str | None = None) -> tuple[Entry, ...]:
         """Return all entries, or those of one asset, newest first."""
@@ -84,6 +84,10 @@ class Store:
         paths, pinned = reading.entry_directories(self._asset_directory(asset))
         found = reading.read_entries(paths, self._secret, pinned, self._corrupt)
         return _newest_first(e for e in found if e.asset == asset)
+
+    def results(self, asset: str) -> tuple[Entry, ...]:
+        """Return the results of an asset, newest first, without what plain cells of its name have left."""
+        return tuple(entry for entry in self.entries(asset) if entry.kind == "asset")
 
     def sign(self) -> str:
         """Make a file by whose presence other processes can tell that they see this directory."""

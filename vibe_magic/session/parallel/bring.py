@@ -216,7 +216,7 @@ class Bringing:
         before: were this one found to be none that can leave the body, the asset could not run once more.
         """
         live = self.session.look(turn.asset)
-        known = self.session.store.entries(turn.asset.name)
+        known = self.session.store.results(turn.asset.name)
         proven = any(entry.trace.get("fingerprint") == live.fingerprint for entry in known)
         return turn.ask is not None and turn.ask.key == live.key and proven
 
@@ -350,7 +350,7 @@ def _durations(session: Session, wanted: Wanted) -> dict[str, float]:
     """Return how long assets took when they ran last, as far as that is known."""
     found = {}
     for cell in wanted.cells:
-        entries = () if cell.name in wanted.plain else session.store.entries(cell.name)
+        entries = () if cell.name in wanted.plain else session.store.results(cell.name)
         if entries:
             found[cell.name] = entries[0].duration_s
     return found
