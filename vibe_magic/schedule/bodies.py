@@ -9,7 +9,8 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,7 +75,8 @@ def serve(listening: int, preload: str) -> None:
     """
     parent = os.getppid()
     listener = socket.socket(fileno=listening)
-    _function(preload)()
+    with _watched(parent):
+        _function(preload)()
     wake = _woken_by_children()
     bodies = _Bodies()
     while os.getppid() == parent:  # a process that was forked may hold the other end of the input
@@ -91,6 +93,25 @@ def serve(listening: int, preload: str) -> None:
         bodies.reap()
     bodies.kill_all()
     os._exit(0)
+
+
+@contextlib.contextmanager
+def _watched(parent: int) -> Iterator[None]:
+    """End this process with its parent while it cannot look itself; no thread is left for bodies."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(_PARENT_POLL_MS / 1000):
+            if os.getppid() != parent:
+                os._exit(0)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def _woken_by_children() -> socket.socket:

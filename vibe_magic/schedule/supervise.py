@@ -16,6 +16,8 @@ from .wire import Order, receive, send, socket_folder
 __all__ = ["Call", "Verdict", "supervise"]
 
 _PARENT_POLL_S = 0.5
+_START_LIMIT_S = 120.0
+"""How long a nursery may take to get ready, and to import what a body needs."""
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,17 @@ def _asked(call: Call, order: Order) -> socket.socket:
 
 
 def _wait(sock: socket.socket, timeout_s: float | None) -> int | None:
-    """Return the exit status of a body; closing the connection ends one that takes too long."""
+    """Return the exit status of a body; closing the connection ends one that takes too long.
+
+    Raises
+    ------
+    RuntimeError
+        It was never begun.
+    """
     with sock:
-        if receive(sock) is None:  # the nursery has ended before it could begin
-            return -9
+        begun, _, _ = select.select([sock], [], [], _START_LIMIT_S)
+        if not begun or receive(sock) is None:
+            raise RuntimeError("no process could be started for it")
         ready, _, _ = select.select([sock], [], [], timeout_s)
         if not ready:
             return None

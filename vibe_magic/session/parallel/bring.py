@@ -71,6 +71,7 @@ class Bringing:
             while self.turns:
                 turn = self.turns.head
                 self.await_turn(turn)
+                self.catch_up()  # workers first: taking over can wait
                 yield self._taken(turn)
         finally:
             self.stop()

@@ -156,8 +156,9 @@ class Handout:
 
 
 def _from(asset: Asset, entry: Entry, needed: frozenset[str]) -> Given:
-    names = tuple(name for name in entry.names if name in needed)
-    return Given(str(entry.path), names, asset.cell.source, asset.cell.python)
+    names, cell = tuple(name for name in entry.names if name in needed), asset.cell
+    defining = cell if cell.definitions and cell.defines & needed else None
+    return Given(str(entry.path), names, *((cell.source, cell.python) if defining else ()))
 
 
 def _parcels(given: Iterable[Given]) -> dict[str, Parcel]:

@@ -50,6 +50,7 @@ def prepare() -> None:
         os.chdir(folder)
         ours, theirs = socket.socketpair()
         with ours, theirs:
+            theirs.shutdown(socket.SHUT_WR)  # so that nothing that is asked waits for an answer
             body(pickle.dumps(_rehearsal(Path(folder), shell.display_formatter.active_types)), ours)
         os.chdir(here)
     sys.stdout, sys.stderr = streams
@@ -154,7 +155,8 @@ class _Body:
         os.chdir(task.folder)
         type(shell).__name__ = task.shell or type(shell).__name__
         assert shell.display_formatter is not None
-        shell.display_formatter.active_types = list(task.formats)
+        if set(shell.display_formatter.active_types) != set(task.formats):  # setting them takes a while
+            shell.display_formatter.active_types = list(task.formats)
         shell.execution_count = task.count
         shell.colors = task.colors
         self.task = task
