@@ -170,6 +170,20 @@ def test_a_limit_holds_for_a_cell_of_its_own(notebook: Notebook) -> None:  # noq
     assert "well" in notebook.text
 
 
+def test_a_limit_holds_when_a_command_runs_the_asset(notebook: Notebook) -> None:  # noqa: F811
+    notebook.run(SWITCH, "s")
+    notebook.run(asset("slow", "time.sleep(60)", "--timeout 0.4"), "c")
+    notebook.run("%%asset here --engine local\nhere = os.getpid() if GO else 0", "h")
+    notebook.run("GO = True", "go")
+    (slow, here) = vibe_magic.run(keep_going=True)
+    assert (slow.action, here.action) == ("failed", "ran")
+    assert "--timeout" in slow.note
+    notebook.run("GO = 2", "go")
+    (slow, here) = vibe_magic.run(keep_going=True, n_jobs=2, engine="threading")
+    assert (slow.action, here.action) == ("failed", "ran")
+    assert notebook["here"] == os.getpid()
+
+
 def test_effects_wait_for_their_turn(notebook: Notebook, tmp_path: Path) -> None:  # noqa: F811
     (tmp_path / "log").write_text("0")
     notebook.run("import pathlib, time\nGO = 0", "s")

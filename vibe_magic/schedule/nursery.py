@@ -36,6 +36,7 @@ class Nursery:
     """
 
     def __init__(self, preload: str, threads: int) -> None:
+        self.threads = threads
         self._folder = socket_folder()
         self.address = os.path.join(self._folder.name, "nursery")
         listener = socket.socket(socket.AF_UNIX)
@@ -91,8 +92,12 @@ _lock = threading.Lock()
 
 
 def nursery_of_this_process(preload: str, threads: int) -> Nursery:
-    """Return the nursery of this process, starting one if there is none that lives."""
+    """Return the nursery of this process; a new one if none lives that limits threads like this."""
     with _lock:
-        if not _own or _own[0][0] != os.getpid() or not _own[0][1].alive:
-            _own[:] = [(os.getpid(), Nursery(preload, threads))]
-        return _own[0][1]
+        mine = [nursery for pid, nursery in _own if pid == os.getpid()]
+        if mine and mine[0].alive and mine[0].threads != threads:
+            mine[0].close()
+        if not mine or not mine[0].alive:
+            mine = [Nursery(preload, threads)]
+            _own[:] = [(os.getpid(), mine[0])]
+        return mine[0]

@@ -102,10 +102,6 @@ class Workers:
                 self._waiting.discard(item.token)
                 return item
 
-    def forget(self, token: Hashable) -> None:
-        """Do not wait for a call any more."""
-        self._waiting.discard(token)
-
     def reopen(self) -> None:
         """Replace workers that are broken."""
         self.close()

@@ -200,17 +200,18 @@ class Session:
         if self.ahead is not None and self.ahead.serve(asset):
             return True
         upstream.refresh(self, asset)
-        return self._apart(asset) or self.serve(asset)
+        return self.apart(asset) is not None or self.serve(asset)
 
-    def _apart(self, asset: Asset) -> bool:
-        """Have a process of its own run an asset that asks for it; False if the kernel has to."""
+    def apart(self, asset: Asset, *, force: bool = False, direct: bool = True) -> Record | None:
+        """Have a process of its own run an asset that asks for it; None if the kernel has to."""
         if not asset.spec.apart or self.ahead is not None:
-            return False
+            return None
         from .bring import workers_of
         from .parallel import run_apart
 
-        crew = workers_of(self, 2, asset.spec.engine)
-        return crew is not None and run_apart(self, crew, asset)
+        crew = self.crew if not asset.spec.engine else None
+        crew = crew or workers_of(self, 2, asset.spec.engine)
+        return None if crew is None else run_apart(self, crew, asset, force=force, direct=direct)
 
     def leave(self, failed: bool, results: tuple[object, ...] = ()) -> Record | None:
         """Meet the end of a body that `enter` or `serve` let run; store its result if that can come back.

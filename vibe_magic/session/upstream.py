@@ -31,11 +31,26 @@ def refresh(session: Session, asset: Asset) -> None:
             _bring(session, needed)
 
 
-def rerun(session: Session, asset: Asset, *, force: bool = False) -> Record | None:
-    """Restore or run an asset outside its own cell; return what happened."""
+def rerun(session: Session, asset: Asset, *, force: bool = False, in_kernel: bool = False) -> Record | None:
+    """Restore or run an asset outside its own cell; return what happened.
+
+    Parameters
+    ----------
+    session : Session
+        The kernel's.
+    asset : Asset
+        Which one.
+    force : bool
+        Run it even if a result stands.
+    in_kernel : bool
+        Run it in the kernel even if it asks for a process of its own.
+    """
     if asset.function is not None:
         asset.function.call(force=force)
         return session.records[-1]
+    done = None if in_kernel else session.apart(asset, force=force, direct=False)
+    if done is not None:
+        return done
     with stage(session, asset):
         if session.serve(asset, force=force, direct=False):
             return session.records[-1]

@@ -60,6 +60,8 @@ class Ahead:
         reply = turn.reply
         if reply is not None and reply.lost:
             raise UsageError(reply.reason, asset.name)
+        if turn.stays and asset.spec.apart:
+            self._session.tell(asset.name, f"runs in the kernel, without the limits it asks for: {turn.stays}")
         if reply is None or reply.action == "failed":
             return False  # it fails again where its traceback and the debugger are
         return self._bringing.adopted(replace(turn, asset=asset), direct=True) is not None
@@ -74,6 +76,9 @@ class Ahead:
             self._session.telling.amend(replace(records[-1], stayed=turn.stays))
         self._bringing.done(turn, failed)
         self._bringing.catch_up()
+        if not self._bringing.turns:
+            self.stop()
+            self._session.ahead = None
 
     def stop(self) -> None:
         """End whatever still runs."""

@@ -313,7 +313,8 @@ class Bringing:
             return record
         if turn.shown and here(session.shell) is not None:  # a terminal cannot take back what it has printed
             session.shell.display_pub.clear_output()
-        done = rerun(session, asset, force=asset.name in self.wanted.forced)
+        forced = asset.name in self.wanted.forced
+        done = rerun(session, asset, force=forced, in_kernel=True)
         assert done is not None
         reason = turn.stays or "what it had read in a worker has changed since"
         return session.telling.amend(replace(done, stayed=reason))

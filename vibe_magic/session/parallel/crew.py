@@ -16,6 +16,7 @@ from typing import Any
 from vibe_magic.schedule import (
     Call,
     Channel,
+    Ended,
     Nursery,
     Order,
     Workers,
@@ -75,11 +76,14 @@ class Crew:
 
     def next(self, timeout_s: float | None = None) -> Any:
         """Return what is heard or ended next; None if nothing is in time."""
-        return self.workers.next(timeout_s)
+        item = self.workers.next(timeout_s)
+        if isinstance(item, Ended):
+            self._bodies.pop(int(str(item.token)), None)
+        return item
 
     def answer(self, token: int, granted: bool) -> None:
         """Let a body that has asked go on, or give up."""
-        with contextlib.suppress(OSError):  # it has ended meanwhile
+        with contextlib.suppress(OSError, KeyError):  # it has ended meanwhile
             send(self._bodies[token], granted)
 
     def _hear(self, message: Heard, sock: socket.socket) -> None:

@@ -7,6 +7,7 @@ from vibe_magic.graph import Graph
 
 from ..asset import Asset
 from ..kernel import Session
+from ..records import Record
 from .bring import Bringing
 from .crew import Crew
 from .turns import Wanted
@@ -14,29 +15,46 @@ from .turns import Wanted
 __all__ = ["run_apart"]
 
 
-def run_apart(session: Session, crew: Crew, asset: Asset) -> bool:
-    """Restore an asset, or have a body run it; False if it has to run in the kernel.
+def run_apart(
+    session: Session, crew: Crew, asset: Asset, *, force: bool = False, direct: bool = True
+) -> Record | None:
+    """Restore an asset, or have a body run it; None if it has to run in the kernel.
+
+    Parameters
+    ----------
+    session : Session
+        The kernel's.
+    crew : Crew
+        The workers.
+    asset : Asset
+        Which one.
+    force : bool
+        Run it even if a result stands.
+    direct : bool
+        Whether this is the asset's own cell, which is to fail if the asset does.
 
     Raises
     ------
     BodyError
-        It raised.
+        It raised, in its own cell.
     UsageError
-        It took too long, or its process was killed.
+        It took too long or its process was killed, in its own cell.
     """
-    bringing = Bringing(session, crew, Wanted((asset,), Graph((asset.node(),)), live=True))
+    forced = [asset.name] if force else ()
+    wanted = Wanted((asset,), Graph((asset.node(),)), forced=forced, live=True)
+    bringing = Bringing(session, crew, wanted)
     try:
         turn = bringing.turns.head
         bringing.await_turn(turn)
     finally:
         bringing.stop()
     reply = turn.reply
-    if reply is not None and reply.lost:
+    if direct and reply is not None and reply.lost:
         raise UsageError(reply.reason, asset.name)
-    done = None if reply is None else bringing.adopted(turn, direct=True)
-    if done is not None and done.action == "failed" and reply is not None:
+    done = bringing.adopted(turn, direct=direct)
+    if direct and done is not None and done.action == "failed" and reply is not None:
         raise BodyError(*reply.error)
     if done is None:
         limits = "--timeout and --retry do not hold: " if asset.spec.retry or asset.spec.timeout_s else ""
         session.tell(asset.name, f"runs in the kernel; {limits}{turn.stays or 'its inputs have changed'}")
-    return done is not None
+    return done
