@@ -61,7 +61,8 @@ class Ahead:
         if reply is not None and reply.lost:
             raise UsageError(reply.reason, asset.name)
         if turn.stays and asset.spec.apart:
-            self._session.tell(asset.name, f"runs in the kernel, without the limits it asks for: {turn.stays}")
+            line = f"runs in the kernel, without the limits it asks for: {turn.stays}"
+            self._session.tell(asset.name, line)
         if reply is None or reply.action == "failed":
             return False  # it fails again where its traceback and the debugger are
         return self._bringing.adopted(replace(turn, asset=asset), direct=True) is not None
