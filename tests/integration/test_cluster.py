@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -116,13 +115,12 @@ def test_a_cluster_gives_the_same_results(notebook: Notebook, cluster: Cluster) 
     assert report()[-1].action == "restored"
 
 
+@pytest.mark.timeout(120)  # nothing hangs
 def test_what_gives_up_on_a_cluster_gives_up_alone(notebook: Notebook, cluster: Cluster) -> None:  # noqa: F811
     notebook.run(SWITCH, "s")
     notebook.run(asset("fine", "time.sleep(0.1)"))
     notebook.run(asset("killed", "os.kill(os.getpid(), 9)"))
     notebook.run("GO = True", "go")
-    start_s = time.monotonic()
     with cluster.client, joblib.parallel_config(backend="dask"):
         found = actions(vibe_magic.run(keep_going=True))
-    assert time.monotonic() - start_s < 20
     assert found == {"fine": "ran", "killed": "failed"}

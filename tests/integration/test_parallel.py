@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,6 +88,7 @@ def test_workers_and_the_kernel_agree(notebook: Notebook, engine: str) -> None: 
     assert vibe_magic.run(n_jobs=3, engine=engine) == []
 
 
+@pytest.mark.timeout(60)  # nothing hangs
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.usefixtures("bodies")
 def test_what_gives_up_gives_up_alone(notebook: Notebook, engine: str) -> None:  # noqa: F811
@@ -94,15 +98,13 @@ def test_what_gives_up_gives_up_alone(notebook: Notebook, engine: str) -> None: 
     notebook.run(asset("killed", "os.kill(os.getpid(), 9)"))
     notebook.run(asset("left", "os._exit(3)"))
     notebook.run(asset("raised", "1 / 0"))
-    notebook.run(asset("endless", "time.sleep(100)", "--timeout 0.5"))
+    notebook.run(asset("endless", "time.sleep(100)", "--timeout 2"))
     notebook.run("%%asset held --ignore lock\nheld = lock.locked() if GO else 0")
     notebook.run("%%asset odd\nodd = (i for i in range(3)) if GO else 0")
     notebook.run("%%asset after\nafter = killed + 1")
     notebook.run("%%asset beside\nbeside = fine + 1")
     notebook.run("GO = True", "go")
-    start_s = time.monotonic()
     records = {r.name: r for r in vibe_magic.run(n_jobs=3, engine=engine, keep_going=True)}
-    assert time.monotonic() - start_s < 10
     failed = {name for name, record in records.items() if record.action == "failed"}
     assert failed == {"killed", "left", "raised", "endless"}
     assert "SIGKILL" in records["killed"].note
@@ -157,7 +159,7 @@ def test_a_lost_result_is_not_computed_twice_where_files_change(notebook: Notebo
 
 
 def test_a_limit_holds_for_a_cell_of_its_own(notebook: Notebook) -> None:  # noqa: F811
-    result = notebook.run("%%asset slow --timeout 0.3\nimport time\ntime.sleep(60)\nslow = 1", "c")
+    result = notebook.run("%%asset slow --timeout 2\nimport time\ntime.sleep(60)\nslow = 1", "c")
     assert not result.success
     assert "took longer than its --timeout" in notebook.text
     assert "slow" not in notebook.shell.user_ns
@@ -172,7 +174,7 @@ def test_a_limit_holds_for_a_cell_of_its_own(notebook: Notebook) -> None:  # noq
 
 def test_a_limit_holds_when_a_command_runs_the_asset(notebook: Notebook) -> None:  # noqa: F811
     notebook.run(SWITCH, "s")
-    notebook.run(asset("slow", "time.sleep(60)", "--timeout 0.4"), "c")
+    notebook.run(asset("slow", "time.sleep(60)", "--timeout 2"), "c")
     notebook.run("%%asset here --engine local\nhere = os.getpid() if GO else 0", "h")
     notebook.run("GO = True", "go")
     (slow, here) = vibe_magic.run(keep_going=True)
@@ -216,6 +218,66 @@ def test_outputs_come_in_order_and_only_once(notebook: Notebook) -> None:  # noq
     notebook.run("%%asset talk\nprint('one'); print('two', file=sys.stderr)\ntalk = GO\ntalk + 40", "a")
     assert report()[-1].action == "restored"
     assert notebook.text.count("one") == 1
+
+
+KERNEL = """
+import os, sys, psutil
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.run_line_magic("load_ext", "vibe_magic")
+import vibe_magic
+shell.run_cell("import time; pace = 0", cell_id="s")
+for name, factor in (("short", 0), ("one", 1), ("two", 1)):
+    shell.run_cell(f"%%asset {name}\\ntime.sleep(pace * {factor})\\n{name} = pace", cell_id=name)
+shell.run_cell("pace = 60", cell_id="p")
+print("ready", flush=True)
+try:
+    vibe_magic.run(n_jobs=3, engine=sys.argv[1])
+except KeyboardInterrupt:
+    shell.run_cell("pace = 0.001", cell_id="p")
+    print([(r.name, r.action) for r in vibe_magic.run(n_jobs=3, engine=sys.argv[1])], flush=True)
+"""
+
+
+@pytest.fixture
+def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str) -> Iterator[psutil.Popen]:
+    """Give a process in which two assets sleep for a minute."""
+    monkeypatch.setenv("VIBE_MAGIC_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    with psutil.Popen([sys.executable, "-c", KERNEL, engine], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and len(sleepers(process)) != 2:
+            time.sleep(0.05)
+        assert len(sleepers(process)) == 2
+        yield process
+        if process.poll() is None:
+            process.kill()
+
+
+def sleepers(process: psutil.Process) -> list[psutil.Process]:
+    """Return the bodies below a process."""
+    found = process.children(recursive=True)
+    nurseries = [one.pid for one in found if "bodies" in " ".join(one.cmdline())]
+    return [one for one in found if one.ppid() in nurseries]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_nothing_outlives_a_kernel_that_is_killed(kernel: psutil.Popen) -> None:
+    left = kernel.children(recursive=True)
+    kernel.kill()
+    kernel.wait()
+    _, alive = psutil.wait_procs(left, timeout=5)
+    assert [process.cmdline() for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_interrupt_ends_what_runs_and_the_next_run_is_right(kernel: psutil.Popen) -> None:
+    ended = sleepers(kernel)
+    kernel.send_signal(signal.SIGINT)
+    assert psutil.wait_procs(ended, timeout=5)[1] == []
+    assert kernel.stdout.readline() == "[('short', 'ran'), ('one', 'ran'), ('two', 'ran')]\n"
+    kernel.wait(30)
 
 
 def test_what_joblib_selects_is_used(notebook: Notebook) -> None:  # noqa: F811

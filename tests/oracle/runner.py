@@ -121,6 +121,7 @@ def _use(nursery: Any) -> None:
 def _child(passes: Sequence[Pass], folder: Path, cache: Path | None, writer: int, jobs: int) -> None:
     warnings.resetwarnings()
     warnings.simplefilter("default")
+    warnings._showwarnmsg_impl = _tell_warning  # a test runner may have put a list in its place
     try:
         os.chdir(folder)
         sys.path.insert(0, str(folder))
@@ -136,6 +137,12 @@ def _child(passes: Sequence[Pass], folder: Path, cache: Path | None, writer: int
             pickle.dump(found, stream)
     finally:
         os._exit(0)
+
+
+def _tell_warning(told: Any) -> None:
+    """Print a warning as Python does."""
+    text = warnings.formatwarning(told.message, told.category, told.filename, told.lineno, told.line)
+    sys.stderr.write(text)
 
 
 def _shell(cache: Path | None) -> Any:

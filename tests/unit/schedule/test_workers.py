@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 import os
 import threading
-import time
 
 import joblib
 import pytest
@@ -39,12 +38,10 @@ def test_calls_end_with_what_they_return_or_raise(engine):
 def test_calls_run_side_by_side():
     workers = Workers(3, "threading")
     assert workers.n_jobs == 3
-    start_s = time.monotonic()
+    together = threading.Barrier(3)
     for number in range(3):
-        workers.submit(number, time.sleep, 0.3)
-    while workers.busy:
-        workers.next(10)
-    assert time.monotonic() - start_s < 0.8
+        workers.submit(number, together.wait, 30)
+    assert [workers.next(60).error for _ in range(3)] == [None] * 3
     workers.close()
 
 
