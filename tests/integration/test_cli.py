@@ -222,3 +222,33 @@ def test_a_copied_cache_and_a_renamed_notebook_still_hit(project: Project, tmp_p
     (project.folder / ".vibe_magic").rename(project.folder / "elsewhere")
     project.write(CELLS[0], "pass", CELLS[1], "1 + 1", CELLS[2])
     assert project.actions("--cache-dir", "elsewhere") == {"raw": "restored", "total": "restored"}
+
+
+WORK = (
+    "%load_ext vibe_magic\nimport time\npace = 0",
+    "%%asset a\ntime.sleep(pace)\nprint('a', pace)\na = 1",
+    "%%asset b\ntime.sleep(pace)\nprint('b', pace)\nb = 2\nb",
+    "pace = 0.1",
+)
+
+
+@pytest.mark.parametrize("command", ["%asset run", "%asset run -j 2 --engine threading"])
+def test_a_command_in_a_saved_notebook_shows_each_asset_in_its_own_cell(
+    project: Project, command: str
+) -> None:
+    project.write(*WORK, command)
+    assert project.run("-o", "out.ipynb")["code"] == 0
+    found = project.outputs("out.ipynb")
+    assert [output.text for output in found[1] if "text" in output] == ["a 0.1\n"]
+    assert [output.text for output in found[2] if "text" in output] == ["b 0.1\n"]
+    assert [output.data["text/plain"] for output in found[2] if "data" in output] == ["2"]
+    assert not [output for output in found[4] if not output.metadata.get("vibe_magic")]
+
+
+def test_workers_give_the_same_notebook(project: Project) -> None:
+    project.run("-o", "one.ipynb")
+    project.call("cache", "clear", "--all")
+    parallel = project.run("-j", "2", "-o", "two.ipynb", "--force", "*")
+    assert [(row["action"], row["stayed"]) for row in parallel["assets"]] == [("ran", "")] * 2
+    assert (project.folder / "one.ipynb").read_text() == (project.folder / "two.ipynb").read_text()
+    assert project.actions("-o", "two.ipynb") == {"raw": "restored", "total": "restored"}

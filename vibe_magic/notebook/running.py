@@ -17,7 +17,13 @@ from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import (
+    CellExecutionComplete,
+    CellExecutionError,
+    CellTimeoutError,
+    DeadKernelError,
+)
+from nbclient.util import ensure_async
 
 from vibe_magic.errors import NotebookError
 
@@ -187,6 +193,7 @@ class _Client(NotebookClient):
         self.running = ""
         self._cell_id = ""
         self._interrupts = 0
+        self._cells: dict[str, tuple[Any, int]] = {}
 
     async def run_all(self, environ: Mapping[str, str]) -> tuple[str, str]:
         """Run the notebook; return the status and a traceback."""
@@ -223,6 +230,24 @@ class _Client(NotebookClient):
         if status != "timeout":
             self._keep(await self._ask(_REPORT.format(since=len(self.records))))
         return status, error
+
+    async def _async_poll_output_msg(self, parent_msg_id: str, cell: Any, cell_index: int) -> None:
+        """Take what is shown in whichever cell it belongs to: a command may run the assets of earlier ones.
+
+        As in nbclient, except that messages for cells that are done are not dropped.
+        """
+        client: Any = self.kc
+        self._cells[parent_msg_id] = cell, cell_index
+        while True:
+            message = await ensure_async(client.iopub_channel.get_msg(timeout=None))
+            request = message["parent_header"].get("msg_id")
+            if request not in self._cells:
+                continue
+            try:
+                self.process_message(message, *self._cells[request])
+            except CellExecutionComplete:
+                if request == parent_msg_id:
+                    return
 
     def _listen_for_interrupts(self) -> None:
         """Pass a first Ctrl-C on to the cell that runs, as in a front end; a second one ends the kernel."""
