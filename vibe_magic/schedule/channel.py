@@ -21,7 +21,8 @@ class Channel:
     Parameters
     ----------
     hear : callable
-        Takes each message and the connection it came from, in a thread of this object.
+        Takes each message and the connection it came from, and None at the end of a connection; in a thread
+        of this object.
     """
 
     def __init__(self, hear: Callable[[Any, socket.socket], None]) -> None:
@@ -69,6 +70,7 @@ class Channel:
         message = receive(sock)
         if message is None:
             self._selector.unregister(sock)
+            self._hear(None, sock)
             sock.close()
         else:
             self._hear(message, sock)

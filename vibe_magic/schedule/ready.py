@@ -58,7 +58,9 @@ class ReadyQueue:
         self._offer([name])
 
     def done(self, name: str) -> None:
-        """Note that a task is done; what waited for it alone is ready."""
+        """Note that a task is done, if that is news; what waited for it alone is ready."""
+        if name not in self._open:
+            return
         self._open.discard(name)
         freed = []
         for reader in self._readers[name]:

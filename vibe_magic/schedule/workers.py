@@ -8,6 +8,7 @@ that depend on results of earlier ones.
 from __future__ import annotations
 
 import queue
+import threading
 from collections.abc import Callable, Hashable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from typing import Any
 from vibe_magic.errors import UsageError
 
 __all__ = ["Ended", "Workers"]
+
+_CLOSE_LIMIT_S = 2.0
+"""A pool of processes one of which was killed may wait for ever for a lock that it had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +106,24 @@ class Workers:
                 self._waiting.discard(item.token)
                 return item
 
+    def forget(self, token: Hashable) -> None:
+        """Wait no longer for the end of a call: some backends never tell of a worker that was killed."""
+        self._waiting.discard(token)
+
     def reopen(self) -> None:
-        """Replace workers that are broken."""
-        self.close()
+        """Replace workers that are broken; what is left of them may never end."""
+        closing = threading.Thread(target=self.close, args=(self._parallel,), daemon=True)
+        self._parallel = None
+        self._waiting.clear()
+        closing.start()
+        closing.join(_CLOSE_LIMIT_S)
         self._open()
 
-    def close(self) -> None:
+    def close(self, parallel: Any = None) -> None:
         """Let go of the workers; those that joblib keeps for the next time stay."""
-        parallel, self._parallel = self._parallel, None
-        self._waiting.clear()
+        if parallel is None:
+            parallel, self._parallel = self._parallel, None
+            self._waiting.clear()
         if parallel is not None:
             parallel._backend.stop_call()
             with suppress(Exception):  # a broken pool is what is being let go of

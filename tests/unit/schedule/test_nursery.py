@@ -53,7 +53,7 @@ def nursery() -> Iterator[Nursery]:
 @pytest.fixture
 def heard() -> Iterator[tuple[Channel, queue.SimpleQueue]]:
     said: queue.SimpleQueue = queue.SimpleQueue()
-    channel = Channel(lambda message, _: said.put(message))
+    channel = Channel(lambda message, _: message is None or said.put(message))
     yield channel, said
     channel.close()
 

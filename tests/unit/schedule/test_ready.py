@@ -27,6 +27,16 @@ def test_a_task_is_ready_when_its_last_upstream_is_done() -> None:
     assert not ready
 
 
+def test_done_counts_once() -> None:
+    ready = ReadyQueue({"a": (), "b": (), "c": ("a", "b")})
+    assert {ready.take(), ready.take()} == {"a", "b"}
+    ready.done("a")
+    ready.done("a")
+    assert ready.take() is None
+    ready.done("b")
+    assert ready.take() == "c"
+
+
 def test_the_longest_way_ahead_comes_first() -> None:
     ready = ReadyQueue({"x": (), "y": (), "z": ("y",)}, {"x": 2.0, "y": 0.5, "z": 5.0})
     assert ready.ahead_s == {"x": 2.0, "y": 5.5, "z": 5.0}

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import random
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 
 from vibe_magic.capture import Output, here, replay
-from vibe_magic.identity import is_local
 from vibe_magic.schedule import Ended, ReadyQueue
 from vibe_magic.store import Parcel, Store
 from vibe_magic.trace import Cause
@@ -24,13 +22,20 @@ from ..upstream import rerun
 from .adopt import adopt
 from .crew import Crew
 from .handout import Handout, Stays, needed_of
-from .task import Ask, Heard, Reply
+from .known import death, durations, earlier, modules
+from .task import Ask, Heard, Phase, Reply
 from .turns import Turn, Turns, Wanted
 
 __all__ = ["Bringing"]
 
 _BACKOFF_S = 0.5
+_CHANCE = random.SystemRandom()
+"""Not the generator that the notebook draws from."""
 _TICK_S = 0.25
+_BREAKS = 3
+"""How often workers that are broken are replaced before the kernel runs what is left."""
+_SILENCE_S = 1.0
+"""How long the end of a worker may lag behind the end of its body."""
 _LAST_WORDS_S = 10.0
 """How long a body's reply may lag behind its end."""
 
@@ -54,14 +59,16 @@ class Bringing:
         self.wanted = wanted
         self.turns = Turns(wanted)
         self.scratch = Store(crew.folder, secret=session.secret)
-        self._upstream = _earlier(wanted)
-        self._expected_s = _durations(session, wanted)
+        self._upstream = earlier(wanted)
+        self._expected_s = durations(session, wanted)
         self._queue = ReadyQueue(self._upstream, self._expected_s)
         self._handout = Handout(session, self.scratch, self.turns, self._upstream)
         self._by_token: dict[int, Turn] = {}
         self._held: dict[str, set[str]] = {}
         self._later: list[tuple[float, str]] = []
+        self._silent: dict[int, float] = {}
         self._broken = False
+        self._breaks = 0
 
     def records(self) -> Iterator[Record]:
         """Run everything; yield what became of each asset, in order."""
@@ -147,7 +154,7 @@ class Bringing:
         turn.apart = task.settings.cache_dir == self.scratch.root
         self._by_token[token] = turn
         self.session.events.emit("started", turn.asset.name)
-        self.crew.submit(task, _modules(live), turn.asset.spec.timeout_s)
+        self.crew.submit(task, modules(live), turn.asset.spec.timeout_s)
 
     def _unknown(self, turn: Turn, live: Live) -> set[str]:
         """Return the cells before an asset that are not done and bind what its functions turn out to need."""
@@ -171,7 +178,7 @@ class Bringing:
 
     def _hear(self, limit_s: float | None = None) -> bool:
         """Take in one thing that is said or ends; False if there is none in time."""
-        due_s = min((due for due, _ in self._later), default=None)
+        due_s = min([*(due for due, _ in self._later), *self._silent.values()], default=None)
         wait_s = None if due_s is None else max(0.0, due_s - time.monotonic())
         if self.session.events and limit_s is None:
             self.session.events.emit("tick")
@@ -181,7 +188,17 @@ class Bringing:
             self._ended(item)
         elif isinstance(item, Heard):
             self._listen(item)
+        self._note_silence()
         return item is not None
+
+    def _note_silence(self) -> None:
+        """Give up workers that have not told of the end of their bodies: they are gone as well."""
+        for token in [token for token, limit_s in self._silent.items() if limit_s <= time.monotonic()]:
+            del self._silent[token]
+            turn = self._by_token[token]
+            if turn.running and turn.token == token:
+                self.crew.lose(token)
+                self._ended(Ended(token, error=RuntimeError("it was killed")))
 
     def _listen(self, heard: Heard) -> None:
         turn = self._by_token.get(heard.token)
@@ -191,7 +208,9 @@ class Bringing:
             turn.ask = heard.what
         elif isinstance(heard.what, Reply):
             self._settle(turn, heard.what)
-        elif self.wanted.live:
+        elif heard.what is Phase.GONE and not turn.settled:
+            self._silent[heard.token] = time.monotonic() + _SILENCE_S
+        elif isinstance(heard.what, dict) and self.wanted.live:
             self._show(turn, heard.what)
 
     def _show(self, turn: Turn, output: Output) -> None:
@@ -230,7 +249,7 @@ class Bringing:
         elif reply.action == "refused":
             turn.stays = reply.reason
         elif reply.action in ("failed", "died") and turn.attempts <= turn.asset.spec.retry:
-            wait_s = _BACKOFF_S * 2 ** (turn.attempts - 1) * random.uniform(0.5, 1.5)
+            wait_s = _BACKOFF_S * 2 ** (turn.attempts - 1) * _CHANCE.uniform(0.5, 1.5)
             self._later.append((time.monotonic() + wait_s, turn.asset.name))
         else:
             turn.reply = reply
@@ -281,8 +300,23 @@ class Bringing:
 
     def _lose(self, turn: Turn, ended: Ended) -> None:
         if ended.error is not None:
-            self.crew.reopen()
-        self._settle(turn, Reply("died", reason=_death(ended)))
+            self._replace_workers()
+        self._settle(turn, Reply("died", reason=death(ended)))
+
+    def _replace_workers(self) -> None:
+        """End all bodies and get new workers; what the others were at is given out again, a few times."""
+        self.crew.stop()
+        self.crew.reopen()
+        self._breaks += 1
+        for other in [turn for turn in self._by_token.values() if turn.running]:
+            other.running, other.token, other.ask = False, 0, None
+            if other.settled:
+                continue
+            if self._breaks > _BREAKS:
+                other.stays = "workers break again and again"
+            else:
+                other.attempts -= 1
+                self._later.append((time.monotonic(), other.asset.name))
 
     # Taking over
 
@@ -338,42 +372,3 @@ class Bringing:
         self.session.telling.notify(asset.name, reply.reason)
         self.session.records.append(record)
         return record
-
-
-def _earlier(wanted: Wanted) -> dict[str, set[str]]:
-    """Return for each cell what it needs of those that come before it: the others cannot be waited for."""
-    found: dict[str, set[str]] = {}
-    for cell in wanted.cells:
-        found[cell.name] = found.keys() & set(wanted.graph.upstream[cell.name])
-    return found
-
-
-def _durations(session: Session, wanted: Wanted) -> dict[str, float]:
-    """Return how long assets took when they ran last, as far as that is known."""
-    found = {}
-    for cell in wanted.cells:
-        entries = () if cell.name in wanted.plain else session.store.results(cell.name)
-        if entries:
-            found[cell.name] = entries[0].duration_s
-    return found
-
-
-def _modules(live: Live) -> tuple[str, ...]:
-    """Return the packages that the kernel has imported and an asset mentions; bodies find them imported."""
-    named = {ref.partition(":")[0].partition(".")[0] for ref in live.reach.inputs if ":" in ref}
-    named |= {name for name in live.reach.facts.mentions if name in sys.modules}
-    named |= {type(value).__module__.partition(".")[0] for value in live.reach.values.values()}
-    return tuple(sorted(name for name in named if name in sys.modules and not is_local(name)))
-
-
-def _death(ended: Ended) -> str:
-    status = getattr(ended.value, "status", None)
-    if ended.error is not None:
-        return f"its worker was lost ({type(ended.error).__name__})"
-    if status is None:
-        return "took longer than its --timeout"
-    if status == -9:
-        return "its process was killed (SIGKILL), as the system does when memory runs out"
-    if status < 0:
-        return f"its process was killed by signal {-status}"
-    return f"its process exited with status {status}"

@@ -25,7 +25,7 @@ from vibe_magic.schedule import (
     supervise,
 )
 
-from .task import Heard, Task
+from .task import Heard, Phase, Task
 
 __all__ = ["Crew"]
 
@@ -86,9 +86,17 @@ class Crew:
         with contextlib.suppress(OSError, KeyError):  # it has ended meanwhile
             send(self._bodies[token], granted)
 
-    def _hear(self, message: Heard, sock: socket.socket) -> None:
-        self._bodies[message.token] = sock
-        self.workers.put(message)
+    def lose(self, token: int) -> None:
+        """Wait no longer for a worker that has ended without a word."""
+        self.workers.forget(token)
+
+    def _hear(self, message: Heard | None, sock: socket.socket) -> None:
+        if message is not None:
+            self._bodies[message.token] = sock
+            self.workers.put(message)
+            return
+        for token in [token for token, known in self._bodies.items() if known is sock]:
+            self.workers.put(Heard(token, Phase.GONE))
 
     def reopen(self) -> None:
         """Replace workers that are broken."""

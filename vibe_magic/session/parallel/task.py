@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from vibe_magic.store import Parcel
 
 from ..spec import Spec
 
-__all__ = ["Ask", "Given", "Heard", "Reply", "Task"]
+__all__ = ["Ask", "Given", "Heard", "Phase", "Reply", "Task"]
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,13 @@ class Ask:
     key: str
 
 
+class Phase(enum.Enum):
+    """The beginning and the end of what is heard of a body."""
+
+    BEGUN = "begun"
+    GONE = "gone"
+
+
 @dataclass(frozen=True)
 class Heard:
     """Something that a body says while it runs: an output, or its reply.
@@ -124,7 +132,7 @@ class Heard:
     ----------
     token : int
         The task.
-    what : Reply, Ask or dict
+    what : Reply, Ask, dict or Phase
         Outputs have the form that `capture` records.
     """
 

@@ -32,7 +32,7 @@ from ..records import Record
 from ..restore import define, referable
 from ..spec import Spec
 from .shell import BodyShell, make_shell
-from .task import Ask, Given, Heard, Reply, Task
+from .task import Ask, Given, Heard, Phase, Reply, Task
 
 __all__ = ["body", "prepare"]
 
@@ -88,6 +88,7 @@ def body(argument: bytes, channel: socket.socket) -> int:
         The exit status of the process; 0, since whatever happened has been said.
     """
     task: Task = pickle.loads(argument)
+    send(channel, Heard(task.token, Phase.BEGUN))
     shown: list[dict[str, Any]] = []
 
     def tell(output: dict[str, Any]) -> None:
