@@ -63,7 +63,7 @@ def call(nursery: Nursery, address: str, what: tuple, timeout_s: float | None = 
     return Call(order, nursery.address, f"{HERE}:prepare", 1, -1, timeout_s)
 
 
-def gone(pid: int, within_s: float = 5.0) -> bool:
+def gone(pid: int, within_s: float = 30.0) -> bool:
     end_s = time.monotonic() + within_s
     while time.monotonic() < end_s:
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
