@@ -111,24 +111,19 @@ class Workers:
         self._waiting.discard(token)
 
     def reopen(self) -> None:
-        """Replace workers that are broken; what is left of them may never end."""
-        closing = threading.Thread(target=self.close, args=(self._parallel,), daemon=True)
-        self._parallel = None
-        self._waiting.clear()
-        closing.start()
-        closing.join(_CLOSE_LIMIT_S)
+        """Replace workers that are broken."""
+        self.close()
         self._open()
 
-    def close(self, parallel: Any = None) -> None:
+    def close(self) -> None:
         """Let go of the workers; those that joblib keeps for the next time stay."""
+        parallel, self._parallel = self._parallel, None
+        self._waiting.clear()
         if parallel is None:
-            parallel, self._parallel = self._parallel, None
-            self._waiting.clear()
-        if parallel is not None:
-            parallel._backend.stop_call()
-            with suppress(Exception):  # a broken pool is what is being let go of
-                parallel.__exit__(None, None, None)
-                parallel._backend.terminate()
+            return
+        releasing = threading.Thread(target=_release, args=(parallel,), daemon=True)
+        releasing.start()
+        releasing.join(_CLOSE_LIMIT_S)
 
     def _open(self) -> None:
         import joblib
@@ -170,3 +165,11 @@ def _outcome(token: Hashable, result: Callable[[], Any]) -> Ended:
         return Ended(token, result())
     except Exception as error:  # noqa: BLE001 - it is handed to whoever waits for the call
         return Ended(token, error=error)
+
+
+def _release(parallel: Any) -> None:
+    """End what joblib ends; called where waiting for ever does no harm."""
+    parallel._backend.stop_call()
+    with suppress(Exception):  # a broken pool is what is being let go of
+        parallel.__exit__(None, None, None)
+        parallel._backend.terminate()
