@@ -6,7 +6,7 @@ from .channel import Channel
 from .nursery import LIMITS, Nursery, nursery_of_this_process
 from .ready import ReadyQueue
 from .supervise import Call, Verdict, supervise
-from .wire import Order, receive, send
+from .wire import Order, receive, remove_own, send
 from .workers import Ended, Workers
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Workers",
     "nursery_of_this_process",
     "receive",
+    "remove_own",
     "send",
     "supervise",
 ]

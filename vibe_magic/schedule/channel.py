@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from .wire import receive, socket_folder
+from .wire import SocketFolder, receive
 
 __all__ = ["Channel"]
 
@@ -26,7 +26,7 @@ class Channel:
     """
 
     def __init__(self, hear: Callable[[Any, socket.socket], None]) -> None:
-        self._folder = socket_folder()
+        self._folder = SocketFolder()
         self.address = os.path.join(self._folder.name, "channel")
         self._hear = hear
         self._listener = socket.socket(socket.AF_UNIX)

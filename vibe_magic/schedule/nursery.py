@@ -19,7 +19,7 @@ import subprocess
 import sys
 import threading
 
-from .wire import Order, receive, send, socket_folder
+from .wire import Order, SocketFolder, receive, send
 
 __all__ = ["LIMITS", "Nursery", "nursery_of_this_process"]
 
@@ -37,7 +37,7 @@ class Nursery:
 
     def __init__(self, preload: str, threads: int) -> None:
         self.threads = threads
-        self._folder = socket_folder()
+        self._folder = SocketFolder()
         self.address = os.path.join(self._folder.name, "nursery")
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(self.address)
@@ -55,8 +55,8 @@ class Nursery:
 
     @property
     def alive(self) -> bool:
-        """Whether it still answers."""
-        return self.process.poll() is None
+        """Whether it still answers; directories for temporary files are swept by some systems."""
+        return self.process.poll() is None and os.path.exists(self.address)
 
     def clear(self) -> None:
         """End all bodies."""
@@ -95,9 +95,9 @@ def nursery_of_this_process(preload: str, threads: int) -> Nursery:
     """Return the nursery of this process; a new one if none lives that limits threads like this."""
     with _lock:
         mine = [nursery for pid, nursery in _own if pid == os.getpid()]
-        if mine and mine[0].alive and mine[0].threads != threads:
-            mine[0].close()
-        if not mine or not mine[0].alive:
-            mine = [Nursery(preload, threads)]
-            _own[:] = [(os.getpid(), mine[0])]
-        return mine[0]
+        if mine and mine[0].alive and mine[0].threads == threads:
+            return mine[0]
+        for former in mine:
+            former.close()
+        _own[:] = [(os.getpid(), Nursery(preload, threads))]
+        return _own[0][1]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .nursery import Nursery, nursery_of_this_process
-from .wire import Order, receive, send, socket_folder
+from .wire import Order, SocketFolder, receive, send
 
 __all__ = ["Call", "Verdict", "supervise"]
 
@@ -79,12 +79,21 @@ def _asked(call: Call, order: Order) -> socket.socket:
     """Return a connection to a nursery that has taken the order."""
     sock = socket.socket(socket.AF_UNIX)
     try:
+        _connect(sock, call)
+        send(sock, order)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _connect(sock: socket.socket, call: Call) -> None:
+    """Reach the nursery of the process that submits, or else this one's."""
+    try:
         sock.connect(call.nursery)
     except OSError:
         own: Nursery = nursery_of_this_process(call.preload, call.threads)
         sock.connect(own.address)
-    send(sock, order)
-    return sock
 
 
 def _wait(sock: socket.socket, timeout_s: float | None) -> int | None:
@@ -110,7 +119,7 @@ class _Collector:
     """Takes what a body says where nobody listens."""
 
     def __init__(self) -> None:
-        self._folder = socket_folder()
+        self._folder = SocketFolder()
         self.address = os.path.join(self._folder.name, "channel")
         self._listener = socket.socket(socket.AF_UNIX)
         self._messages: list[Any] = []

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import shutil
 import socket
 import struct
 import tempfile
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Order", "receive", "send", "socket_folder"]
+__all__ = ["Order", "SocketFolder", "receive", "remove_own", "send"]
 
 _LENGTH = struct.Struct("<Q")
 
@@ -40,11 +43,23 @@ _PATH_LENGTH = 60
 """Of a directory for sockets, whose whole paths may be a hundred characters long."""
 
 
-def socket_folder() -> tempfile.TemporaryDirectory[str]:
-    """Return a new directory for sockets that only this user can reach; it goes with the object."""
-    usual = tempfile.gettempdir()
-    where = usual if len(usual) <= _PATH_LENGTH else "/tmp"
-    return tempfile.TemporaryDirectory(prefix="vibe_magic_", dir=where, ignore_cleanup_errors=True)
+class SocketFolder:
+    """A new directory for sockets that only this user can reach; it goes with the object.
+
+    A process that was forked has the object, too: that one's end removes nothing.
+    """
+
+    def __init__(self) -> None:
+        usual = tempfile.gettempdir()
+        where = usual if len(usual) <= _PATH_LENGTH else "/tmp"
+        self.name = tempfile.mkdtemp(prefix="vibe_magic_", dir=where)
+        self.cleanup = weakref.finalize(self, remove_own, self.name, os.getpid())
+
+
+def remove_own(folder: str | os.PathLike[str], owner: int) -> None:
+    """Remove a directory, unless this is another process than its owner."""
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def send(sock: socket.socket, message: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import queue
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from vibe_magic.schedule import Call, Channel, Nursery, Order, send, supervise
+from vibe_magic.schedule import Call, Channel, Nursery, Order, nursery_of_this_process, send, supervise
 
 HERE = "tests.unit.schedule.test_nursery"
 
@@ -148,3 +149,31 @@ def test_a_worker_elsewhere_has_a_nursery_of_its_own(heard):
     found = Call(order, "/nowhere/nursery", f"{HERE}:prepare", 1, -1)
     assert supervise(found).status == 0
     assert said.get(timeout=10)[0] == "from afar"
+
+
+def test_a_process_that_was_forked_leaves_the_sockets_alone(heard):
+    channel, said = heard
+    preload = f"{HERE}:prepare"
+    address = nursery_of_this_process(preload, 1).address
+    pid = os.fork()
+    if not pid:
+        theirs = nursery_of_this_process(preload, 1)  # in place of what it has inherited
+        theirs.close()
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    ours = nursery_of_this_process(preload, 1)
+    assert ours.address == address
+    assert supervise(call(ours, channel.address, ("say", "here"))).status == 0
+    assert said.get(timeout=10)[0] == "here"
+
+
+def test_a_nursery_whose_socket_was_swept_away_is_replaced(heard):
+    channel, said = heard
+    preload = f"{HERE}:prepare"
+    ours = nursery_of_this_process(preload, 1)
+    shutil.rmtree(os.path.dirname(ours.address))
+    again = nursery_of_this_process(preload, 1)
+    assert again is not ours
+    assert gone(ours.process.pid)
+    assert supervise(call(again, channel.address, ("say", "here"))).status == 0
+    assert said.get(timeout=10)[0] == "here"

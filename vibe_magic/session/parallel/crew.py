@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import os
 import pickle
-import shutil
 import socket
 import tempfile
 import weakref
@@ -21,6 +20,7 @@ from vibe_magic.schedule import (
     Order,
     Workers,
     nursery_of_this_process,
+    remove_own,
     send,
     supervise,
 )
@@ -61,7 +61,7 @@ class Crew:
         self.folder = Path(tempfile.mkdtemp(prefix="vibe_magic_"))
         self.abroad = False
         self._tokens = itertools.count(1)
-        self._finalizer = weakref.finalize(self, _remove, self.folder, os.getpid())
+        self._finalizer = weakref.finalize(self, remove_own, self.folder, os.getpid())
 
     def token(self) -> int:
         """Return a number for the next task."""
@@ -111,8 +111,3 @@ class Crew:
         self.workers.close()
         self.channel.close()
         self._finalizer()
-
-
-def _remove(folder: Path, owner: int) -> None:
-    if os.getpid() == owner:
-        shutil.rmtree(folder, ignore_errors=True)
