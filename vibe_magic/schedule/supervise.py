@@ -13,7 +13,7 @@ from typing import Any
 from .nursery import Nursery, nursery_of_this_process
 from .wire import Order, SocketFolder, receive, send
 
-__all__ = ["Call", "Verdict", "supervise"]
+__all__ = ["Call", "Verdict", "end_with", "supervise"]
 
 _PARENT_POLL_S = 0.5
 _START_LIMIT_S = 120.0
@@ -66,7 +66,7 @@ class Verdict:
 
 def supervise(call: Call) -> Verdict:
     """Run a body and wait for its end."""
-    _end_with(call.submitter)
+    end_with(call.submitter)
     near = os.path.exists(call.order.channel)
     if near:
         return Verdict(_wait(_asked(call, call.order), call.timeout_s))
@@ -154,8 +154,12 @@ class _Collector:
 _watching: list[int] = []
 
 
-def _end_with(submitter: int) -> None:
-    """Let this process end with the one that submits, if that started it."""
+def end_with(submitter: int) -> None:
+    """Let this process end with the one that submits, if that started it.
+
+    Backends that know what an initializer is have their workers do this before the first call, since a worker
+    that never gets one would wait on for minutes; the others do it with the first call.
+    """
     if os.getppid() != submitter or os.getpid() in _watching:
         return
     _watching[:] = [os.getpid()]

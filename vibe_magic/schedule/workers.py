@@ -7,6 +7,7 @@ that depend on results of earlier ones.
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Callable, Hashable
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from vibe_magic.errors import UsageError
+
+from .supervise import end_with
 
 __all__ = ["Ended", "Workers"]
 
@@ -130,7 +133,7 @@ class Workers:
 
         try:
             with joblib.parallel_config(backend=self.engine) if self.engine else nullcontext():
-                parallel = joblib.Parallel(n_jobs=self._asked)
+                parallel = joblib.Parallel(self._asked, initializer=end_with, initargs=(os.getpid(),))
                 parallel.__enter__()
                 self.n_jobs = parallel._backend.effective_n_jobs(parallel.n_jobs)
         except (ValueError, ImportError, KeyError) as error:
