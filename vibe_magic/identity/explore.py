@@ -222,7 +222,8 @@ class _Exploration:
         self.inputs[ref] = Identity(found.hex, kind, static)
         if kind == "value":
             self.values[ref] = value
-        self.packages |= {package_of(top) for top in found.modules} - {""}
+        if found.modules:
+            self.packages |= {package_of(top) for top in found.modules} - {""}
         if isinstance(own := getattr(type(value), "__facts__", None), property):
             self.follow(own.fget(value), "")  # type: ignore[misc]
         for code in found.code:

@@ -91,6 +91,6 @@ def fingerprint(cell: Cell, docs: bool = False) -> str:
     return _fingerprint(cell.python, cell.displays, cell.source if docs else "", docs)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1 << 16)
 def _fingerprint(python: str, displays: bool, source: str, docs: bool) -> str:
     return combine("cell", encode(parse(python), docs=docs), displays, source)
