@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 __all__ = ["Cell", "Observed", "Pass", "run"]
 
@@ -28,6 +28,8 @@ for _name in PRELOADED:
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 _PLACE = re.compile(r"<ipython-input-\d+-[0-9a-f]+>(?::\d+)?|/tmp/\S+")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_CLEARED = "\033[2K\r"
+"""What a shell prints in place of clearing a cell."""
 LIMIT_S = 60
 
 
@@ -61,6 +63,7 @@ class Observed:
     actions: list[list[tuple[str, str, str, bool]]] = field(default_factory=list)
     before: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    failed: bool = False
     fault: str = ""
 
 
@@ -152,7 +155,31 @@ def _shell(cache: Path | None) -> Any:
     sys.dont_write_bytecode = True
 
     class Shell(InteractiveShell):
-        """A shell that takes ``%matplotlib inline`` as a kernel does."""
+        """A shell that takes ``%matplotlib inline`` and shows things in earlier cells, as a kernel does."""
+
+        place: str = ""
+        shown_in: ClassVar[dict[str, list[Any]]] = {}
+
+        def get_parent(self) -> str:
+            """Return the cell that things are shown in."""
+            return self.place
+
+        def set_thread_parent(self, place: str) -> Any:
+            """Show what follows in another cell."""
+            from IPython.utils.capture import capture_output
+
+            former, self.place = self.place, place
+            capture = capture_output()
+            return former, place, capture, capture.__enter__()
+
+        def reset_thread_parent(self, tokens: Any) -> None:
+            """Show what follows where it was shown before."""
+            self.place, place, capture, captured = tokens
+            capture.__exit__(None, None, None)
+            shown = _read(captured)[0]
+            before = [] if _CLEARED in captured.stdout else self.shown_in.get(place, [])
+            streams = ["".join(pair) for pair in zip(before or ["", ""], shown[:2], strict=False)]
+            self.shown_in[place] = [*streams, *before[2:], *shown[2:]]
 
         def enable_gui(self, gui: str | None = None) -> None:
             """There is no event loop to integrate with."""
@@ -186,9 +213,20 @@ def _pass(each: Pass, shell: Any, warm: bool) -> Observed:
         found.outputs.append(outputs)
         found.actions.append(_records(warm)[len(before) :])
         if not (ok or each.goes_on):
+            found.failed = True
             break
+    if warm:
+        _settle(found, each.cells, shell)
     found.values, found.shared = _namespace(shell.user_ns)
     return found
+
+
+def _settle(found: Observed, cells: Sequence[Cell], shell: Any) -> None:
+    """Bring up to date what was put off and never read; put what deferred cells have shown in its place."""
+    found.told += _shown("globals();", "last", shell)[1]
+    for place, cell in enumerate(cells[: len(found.outputs)]):
+        if cell.id in shell.shown_in:
+            found.outputs[place] = [*shell.shown_in.pop(cell.id), *found.outputs[place][-1:]]
 
 
 def _state(namespace: dict[str, Any]) -> str:
@@ -224,20 +262,26 @@ def _shown(text: str, cell_id: str, shell: Any) -> tuple[list[Any], list[str], b
     """
     from IPython.utils.capture import capture_output
 
+    shell.place = cell_id
     with capture_output() as captured:
         result = shell.run_cell(text, store_history=True, cell_id=cell_id)
     error = result.error_before_exec or result.error_in_exec
-    shown = [_normal(captured.stdout), _normal(captured.stderr)]
+    shown, told = _read(captured)
+    shown.append(_normal(repr(result.result)))
+    if error is not None:
+        shown = [type(error).__name__, _normal(str(error))]
+    return shown, told, error is None
+
+
+def _read(captured: Any) -> tuple[list[Any], list[str]]:
+    """Return what was shown, and what the extension told."""
+    shown = [_normal(text.replace(_CLEARED, "")) for text in (captured.stdout, captured.stderr)]
     shown += [
         _normal(repr(sorted(output.data.items())))
         for output in captured.outputs
         if not output.metadata.get("vibe_magic")
     ]
-    told = [o.data["text/plain"] for o in captured.outputs if o.metadata.get("vibe_magic")]
-    shown.append(_normal(repr(result.result)))
-    if error is not None:
-        shown = [type(error).__name__, _normal(str(error))]
-    return shown, told, error is None
+    return shown, [o.data["text/plain"] for o in captured.outputs if o.metadata.get("vibe_magic")]
 
 
 def _normal(text: str) -> str:

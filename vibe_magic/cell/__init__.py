@@ -5,6 +5,7 @@ from __future__ import annotations
 from .definitions import bound_names, definitions, is_definition
 from .encoding import encode
 from .facts import Facts, Hazard
+from .outward import outward
 from .parsing import parse, unwarned
 from .reading import facts_of, facts_of_module
 from .text import Cell, analyse, python_source, split_header
@@ -20,6 +21,7 @@ __all__ = [
     "facts_of",
     "facts_of_module",
     "is_definition",
+    "outward",
     "parse",
     "python_source",
     "split_header",

@@ -8,6 +8,7 @@ import inspect
 import threading
 import warnings
 from collections.abc import Coroutine
+from types import TracebackType
 from typing import Any
 
 from vibe_magic.cell import Cell
@@ -53,10 +54,19 @@ def _run(cell: Cell, namespace: dict[str, Any], shell: Any) -> tuple[bool, tuple
         shell.showtraceback(exception_only=True)
         warnings.warn("To exit: use 'exit', 'quit', or Ctrl-D.", stacklevel=1)
         return True, ()
-    except BaseException:  # noqa: BLE001 - whatever a cell raises is shown, as IPython does
-        shell.showtraceback(running_compiled_code=True)
+    except BaseException as error:  # noqa: BLE001 - whatever a cell raises is shown, as IPython does
+        error.__traceback__ = _inside(error.__traceback__, name)
+        shell.showtraceback(tb_offset=0, running_compiled_code=True)
         return True, ()
     return False, tuple(results)
+
+
+def _inside(trace: TracebackType | None, filename: str) -> TracebackType | None:
+    """Return a traceback from the cell's own code on; all of it if that was not reached."""
+    found = trace
+    while found is not None and found.tb_frame.f_code.co_filename != filename:
+        found = found.tb_next
+    return found or trace
 
 
 def _codes(cell: Cell, filename: str, compiler: Any) -> list[tuple[Any, bool]]:

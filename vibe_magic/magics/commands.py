@@ -104,6 +104,11 @@ class AssetMagics(Magics):
         --ignore NAMES these inputs do not count
         --file PATHS   files or globs that count
         --env NAMES    environment variables that count
+        --lazy         compute when a cell that reads its names runs
+        --background   compute in a worker, and go on; readers wait
+        --engine NAME  the joblib backend that runs it; local is the kernel
+        --retry N      try again so often what fails, after a growing pause
+        --timeout AGE  end a run that takes longer
         --no-cache     a node of the graph that is never stored
         --force        run it even if fresh
         --quiet        no status line

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import traceback
+from contextlib import suppress
 from typing import Any
 
 from vibe_magic.errors import BodyError, UsageError
@@ -12,6 +14,8 @@ from vibe_magic.session import Session
 from .transform import comment_header
 
 __all__ = ["Hooks"]
+
+_TICK_S = 0.2
 
 
 class Hooks:
@@ -27,6 +31,7 @@ class Hooks:
         self._pending: Any = None
         self._cell_id = ""
         self._restored = False
+        self._timer: asyncio.TimerHandle | None = None
 
     def install(self) -> None:
         """Register with the shell."""
@@ -81,6 +86,19 @@ class Hooks:
         if self._restored and result is not None:
             result.result, self.session.result = self.session.result, None
         self.session.pass_on(self._cell_id, failed)
+        self._wait_for_background()
+
+    def _wait_for_background(self) -> None:
+        """Look after what runs in the background as long as nobody runs a cell; without a loop, cells do."""
+        if self._timer is None and self.session.deferred.is_busy:
+            with suppress(RuntimeError):  # no loop runs here
+                self._timer = asyncio.get_running_loop().call_later(_TICK_S, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        if self.session.is_idle:
+            self.session.deferred.advance()
+        self._wait_for_background()
 
 
 def _raising(exception: str) -> ast.Module:

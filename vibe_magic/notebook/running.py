@@ -33,6 +33,7 @@ __all__ = ["RunReport", "run_notebook"]
 
 _LOAD = "__import__('vibe_magic').load_ipython_extension(get_ipython())"
 _FORESEE = "__import__('vibe_magic.session').session.foresee_json({cells!r})"
+_FINISH = "__import__('vibe_magic.session').session.finish()"
 _REPORT = "__import__('vibe_magic.session').session.report_json({since})"
 
 _QUIET = ["--log-level=CRITICAL"]
@@ -192,6 +193,7 @@ class _Client(NotebookClient):
         self._progress = progress
         self.running = ""
         self._cell_id = ""
+        self._asked = ""
         self._interrupts = 0
         self._cells: dict[str, tuple[Any, int]] = {}
 
@@ -227,9 +229,22 @@ class _Client(NotebookClient):
         except CellTimeoutError as failure:
             status, error = "timeout", str(failure)
         self._progress(total, total, "")
-        if status != "timeout":
-            self._keep(await self._ask(_REPORT.format(since=len(self.records))))
+        if status == "timeout":
+            return status, error
+        await self._finish(wait=status == "ok")
+        lost = [row for row in self.records if row["action"] == "failed"]
+        if lost and status == "ok":
+            self.running = lost[0]["cell_id"]
+            return "failed", f"{lost[0]['name']} failed in the background"
         return status, error
+
+    async def _finish(self, wait: bool) -> None:
+        """Hear of all assets, after the end of those that run in the background."""
+        if wait:
+            await self._ask(_FINISH, timeout_s=None)
+            nowhere = nbformat.v4.new_code_cell()  # type: ignore[no-untyped-call]
+            await self._async_poll_output_msg(self._asked, nowhere, 0)
+        self._keep(await self._ask(_REPORT.format(since=len(self.records))))
 
     async def _async_poll_output_msg(self, parent_msg_id: str, cell: Any, cell_index: int) -> None:
         """Take what is shown in whichever cell it belongs to: a command may run the assets of earlier ones.
@@ -288,14 +303,15 @@ class _Client(NotebookClient):
         if found.get("status") == "ok":
             self._keep(_literal(found))
 
-    async def _ask(self, expression: str) -> str:
+    async def _ask(self, expression: str, timeout_s: float | None = 60) -> str:
         """Evaluate an expression silently in the kernel and return its text."""
         self._cell_id = ""  # not a cell's request
         client: Any = self.kc
-        request = client.execute("", silent=True, store_history=False, user_expressions={"it": expression})
+        asked = {"it": expression}
+        self._asked = client.execute("", silent=True, store_history=False, user_expressions=asked)
         while True:
-            reply = await client.get_shell_msg(timeout=60)
-            if reply["parent_header"].get("msg_id") == request:
+            reply = await client.get_shell_msg(timeout=timeout_s)
+            if reply["parent_header"].get("msg_id") == self._asked:
                 break
         found = reply["content"].get("user_expressions", {}).get("it", {})
         if found.get("status") != "ok":

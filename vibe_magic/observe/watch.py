@@ -326,6 +326,8 @@ def _is_plumbing(thread: threading.Thread) -> bool:
     """
     if getattr(thread, "pydev_do_not_trace", False) or type(thread).__module__.startswith("tqdm"):
         return True
+    if thread.name.startswith("vibe_magic"):
+        return True
     frame = sys._current_frames().get(thread.ident or 0)
     while frame is not None and _is_waiting(frame):
         frame = frame.f_back

@@ -29,6 +29,12 @@ class _Bodies:
     """The bodies that live, with the connections of those who wait for them."""
 
     by_pid: dict[int, socket.socket] = field(default_factory=dict)
+    channels: dict[int, str] = field(default_factory=dict)
+
+    def add(self, pid: int, sock: socket.socket, channel: str) -> None:
+        """Take note of a body that has been started."""
+        self.by_pid[pid] = sock
+        self.channels[pid] = channel
 
     def reap(self) -> None:
         """Tell of bodies that have ended how they did."""
@@ -40,6 +46,7 @@ class _Bodies:
             if not pid:
                 return
             sock = self.by_pid.pop(pid, None)
+            self.channels.pop(pid, None)
             if sock is not None:
                 _kill(pid)  # what it has started and left behind
                 with contextlib.suppress(OSError):
@@ -52,10 +59,11 @@ class _Bodies:
             if known is sock:
                 _kill(pid)
 
-    def kill_all(self) -> None:
-        """End everything."""
+    def kill_all(self, channel: str = "") -> None:
+        """End everything, or all that speaks to one channel."""
         for pid in self.by_pid:
-            _kill(pid)
+            if channel in ("", self.channels[pid]):
+                _kill(pid)
 
 
 def _kill(pid: int) -> None:
@@ -140,7 +148,7 @@ def _admit(listener: socket.socket, bodies: _Bodies) -> None:
     order = receive(sock)
     if order is None or not order.function:
         if order is not None:
-            bodies.kill_all()
+            bodies.kill_all(order.channel)
         sock.close()
         return
     _warm(order.modules)
@@ -149,7 +157,7 @@ def _admit(listener: socket.socket, bodies: _Bodies) -> None:
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)
             send(sock, pid)  # its time runs from now on
-        bodies.by_pid[pid] = sock
+        bodies.add(pid, sock, order.channel)
         return
     status = 1
     try:

@@ -58,11 +58,11 @@ class Nursery:
         """Whether it still answers; directories for temporary files are swept by some systems."""
         return self.process.poll() is None and os.path.exists(self.address)
 
-    def clear(self) -> None:
-        """End all bodies."""
+    def clear(self, channel: str) -> None:
+        """End all bodies that speak to a channel."""
         with socket.socket(socket.AF_UNIX) as sock, contextlib.suppress(OSError):
             sock.connect(self.address)
-            send(sock, Order("", b"", ""))
+            send(sock, Order("", b"", channel))
             receive(sock)
 
     def close(self) -> None:
@@ -92,12 +92,16 @@ _lock = threading.Lock()
 
 
 def nursery_of_this_process(preload: str, threads: int) -> Nursery:
-    """Return the nursery of this process; a new one if none lives that limits threads like this."""
+    """Return the nursery of this process that limits threads like this; a new one if none lives.
+
+    The others stay: bodies may be running there.
+    """
     with _lock:
-        mine = [nursery for pid, nursery in _own if pid == os.getpid()]
-        if mine and mine[0].alive and mine[0].threads == threads:
+        mine = [nursery for pid, nursery in _own if pid == os.getpid() and nursery.threads == threads]
+        if mine and mine[0].alive:
             return mine[0]
         for former in mine:
             former.close()
-        _own[:] = [(os.getpid(), Nursery(preload, threads))]
+        others = [(pid, nursery) for pid, nursery in _own if pid == os.getpid() and nursery not in mine]
+        _own[:] = [(os.getpid(), Nursery(preload, threads)), *others]
         return _own[0][1]

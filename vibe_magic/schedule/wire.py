@@ -24,7 +24,7 @@ class Order:
     Parameters
     ----------
     function : str
-        ``module:name`` of what is called with `argument` and `channel`; empty to end all bodies.
+        ``module:name`` of what is called with `argument` and `channel`; empty to end the channel's bodies.
     argument : bytes
         Handed over as it is.
     channel : str

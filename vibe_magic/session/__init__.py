@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .active import activate, current, deactivate, foresee_json, present, report, report_json
+from .active import activate, current, deactivate, finish, foresee_json, present, report, report_json
 from .bring import bring, foresee
 from .events import Event
 from .functions import AssetFunction
@@ -22,6 +22,7 @@ __all__ = [
     "bring",
     "current",
     "deactivate",
+    "finish",
     "foresee",
     "foresee_json",
     "parse_header",

@@ -10,7 +10,7 @@ from .bring import foresee
 from .kernel import Session
 from .records import Record
 
-__all__ = ["activate", "current", "deactivate", "foresee_json", "present", "report", "report_json"]
+__all__ = ["activate", "current", "deactivate", "finish", "foresee_json", "present", "report", "report_json"]
 
 _active: list[Session] = []
 
@@ -57,3 +57,9 @@ def foresee_json(cells: str) -> None:
 def report_json(since: int = 0) -> str:
     """Return the records from the given one on as JSON."""
     return json.dumps([record.to_json() for record in report()[since:]])
+
+
+def finish() -> None:
+    """Wait for what runs in the background; note what nothing has read."""
+    if _active:
+        _active[0].deferred.finish()

@@ -31,6 +31,7 @@ def bring(
     keep_going: bool = False,
     n_jobs: int | None = None,
     engine: str = "",
+    alone: bool = False,
 ) -> Iterator[Record]:
     """Bring assets, and the stale ones that they need, up to date in their order.
 
@@ -48,6 +49,8 @@ def bring(
         How many workers, as joblib counts; as configured by default.
     engine : str
         The name of a joblib backend; as configured by default.
+    alone : bool
+        Leave what they need as it is.
 
     Yields
     ------
@@ -56,16 +59,26 @@ def bring(
     """
     chosen = {asset.name for asset in assets(session, names)}
     graph = graph_of(session)
-    order = graph.order(chosen | graph.ancestors(chosen))
+    order = graph.order(chosen if alone else chosen | graph.ancestors(chosen))
     forced = chosen if force else frozenset[str]()
+    placed = session.deferred.placed(order)
+    for name in placed:
+        session.events.emit("started", name)
+        record = session.deferred.in_place(name, force=name in forced)
+        session.events.emit(record.action, name)
+        yield record
+        if record.action == "failed" and not keep_going:
+            return
+    order = tuple(name for name in order if name not in placed)
     workers = workers_of(session, n_jobs, engine)
     if workers is None:
         yield from _one_by_one(session, [session.registry[name] for name in order], graph, forced, keep_going)
-        return
-    from .parallel import Bringing, Wanted
+    else:
+        from .parallel import Bringing, Wanted
 
-    stale = _stale(session, order, graph, forced)
-    yield from Bringing(session, workers, Wanted(stale, graph, (), forced, keep_going, live=True)).records()
+        wanted = Wanted(_stale(session, order, graph, forced), graph, (), forced, keep_going, live=True)
+        yield from Bringing(session, workers, wanted).records()
+    session.deferred.look_back()
 
 
 def foresee(session: Session, cells: Sequence[tuple[str, str]]) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from vibe_magic.observe import facets
 from vibe_magic.store import Entry
-from vibe_magic.trace import Cause, Fact, Trace
+from vibe_magic.trace import ABSENT, UNKNOWN, Cause, Fact, Trace
 
 __all__ = ["Journal", "Ran"]
 
@@ -27,6 +28,8 @@ class Ran:
         What it depended on and produced; of a failed run, what is known.
     producers : dict of str to str
         The cells that had bound its inputs; names only, since process state is everybody's.
+    drew_after : dict of str to str
+        The cells that had left the random generators as it found them, by generator.
     failed : bool
         Whether it raised.
     entry : Entry or None
@@ -38,6 +41,7 @@ class Ran:
     at_s: float
     trace: Trace
     producers: Mapping[str, str] = field(default_factory=dict)
+    drew_after: Mapping[str, str] = field(default_factory=dict)
     failed: bool = False
     entry: Entry | None = None
 
@@ -48,6 +52,7 @@ class Journal:
 
     runs: dict[str, Ran] = field(default_factory=dict)
     writers: dict[str, str] = field(default_factory=dict)
+    changers: dict[str, str] = field(default_factory=dict)
     count: int = 0
 
     def note(
@@ -67,23 +72,38 @@ class Journal:
         producers = {
             ref: self.writers[ref] for ref in trace.inputs if ref.isidentifier() and ref in self.writers
         }
+        state = trace.outputs.keys() & facets.ALL.keys()
+        drawn = trace.inputs.keys() & self.changers.keys() & set(facets.RANDOM)
+        drew_after = {ref: self.changers[ref] for ref in drawn}
+        self.changers |= dict.fromkeys(state, label)
         kept = None if entry is None else replace(entry, trace={})
         last_direct = self.count if direct or before is None else before.direct
-        self.runs[label] = Ran(self.count, last_direct, at_s, trace, producers, failed, kept)
-        written = trace.outputs.keys() | set(trace.deleted) if changed is None else changed
+        self.runs[label] = Ran(self.count, last_direct, at_s, trace, producers, drew_after, failed, kept)
+        written = (trace.outputs.keys() - state) | set(trace.deleted) if changed is None else changed
         self.writers |= dict.fromkeys(written, label)
 
     def own(self, label: str) -> Mapping[str, Fact]:
-        """Return what a cell's inputs were before it changed them itself, where no other has since."""
+        """Return what a cell's inputs were before it changed them itself, where no other has since.
+
+        Every draw moves a random generator on. So that is as the cell that came before this one has left it.
+        """
         ran = self.runs.get(label)
         if ran is None:
             return {}
-        changed = ran.trace.outputs.keys() & ran.trace.inputs.keys()
-        return {ref: ran.trace.inputs[ref] for ref in changed if self.writers.get(ref) == label}
+        state = {ref for ref in ran.trace.outputs if self.changers.get(ref) == label}
+        own = {ref: ran.trace.inputs.get(ref, ABSENT) for ref in state | self.consumed(label)}
+        return own | {ref: self._left(ref, before, ran) for ref, before in ran.drew_after.items()}
+
+    def _left(self, ref: str, label: str, reader: Ran) -> Fact:
+        before = self.runs[label]
+        found = reader.trace.inputs[ref] if before is reader else before.trace.outputs.get(ref)
+        return UNKNOWN if found is None else found
 
     def consumed(self, label: str) -> frozenset[str]:
         """Return the inputs that a cell used up: running it again would apply it to its own result."""
-        return frozenset(self.own(label))
+        ran = self.runs.get(label)
+        changed = ran.trace.outputs.keys() & ran.trace.inputs.keys() if ran else ()
+        return frozenset(ref for ref in changed if self.writers.get(ref) == label)
 
     def needs(self, label: str) -> Iterator[str]:
         """Yield the cells that a cell's inputs came from, directly or not, nearest first."""

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,9 @@ from vibe_magic.trace import Cause, Trace
 
 from . import hits, upstream
 from .asset import Asset, Registry
+from .current import Current
 from .decision import blockers, decide
+from .deferred import Deferred
 from .events import Events
 from .journal import Journal
 from .live import Live, Surroundings
@@ -35,19 +37,6 @@ from .telling import Telling
 from .work import draft_of, first_line, is_control, job_of, note_new_modules, plain_name, trace_of
 
 __all__ = ["Session"]
-
-
-@dataclass(frozen=True)
-class _Current:
-    """The cell that runs now."""
-
-    run: Run
-    label: str
-    asset: Asset | None
-    key: str = ""
-    causes: tuple[Cause, ...] = ()
-    blockers: tuple[Blocker, ...] = ()
-    direct: bool = True
 
 
 class Session:
@@ -94,7 +83,7 @@ class Session:
         self.spare: list[Watch] = []
         self.memo = Memo()
         self.seeded: frozenset[str] = frozenset()
-        self._current: _Current | None = None
+        self._current: Current | None = None
         self._traced: dict[str, tuple[Trace, Entry]] = {}
         self.locks = ExitStack()
         self.scratch: Store | None = None
@@ -102,7 +91,8 @@ class Session:
         self.places: dict[str, Any] = {}
         self.crew: Any = None
         self.ahead: Any = None
-        self.gate: Callable[[str], None] | None = None
+        self.deferred = Deferred(self)
+        self.gate: Callable[[str], None] = self.deferred.before_effect
 
     # What the session works with
 
@@ -112,6 +102,11 @@ class Session:
         if self._held is None:
             self._held = self._settings()
         return self._held
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no cell runs."""
+        return self._current is None
 
     def reread_settings(self) -> None:
         """Take note that the settings may have changed."""
@@ -197,6 +192,9 @@ class Session:
             return False
         self.registry = self.registry.with_asset(asset)
         self.places[asset.label] = here(self.shell)
+        if self.deferred.put_off(asset):
+            return True
+        self.deferred.before(asset)
         if self.ahead is not None and self.ahead.serve(asset):
             return True
         upstream.refresh(self, asset)
@@ -251,6 +249,7 @@ class Session:
 
     def dismiss(self) -> None:
         """Let the workers go, if there are any."""
+        self.deferred.stop()
         crew, self.crew = self.crew, None
         if crew is not None:
             crew.close()
@@ -261,9 +260,11 @@ class Session:
 
     def record(self, record: Record, detail: str = "") -> None:
         """Keep what happened to an asset, and show it unless the person wants none of that."""
-        asset = self.registry.assets.get(record.name)
-        quiet = self.settings.quiet or (asset is not None and asset.spec.quiet)
-        self.telling.record(record, detail, quiet)
+        self.telling.record(record, detail, self.is_quiet(self.registry.assets.get(record.name)))
+
+    def is_quiet(self, asset: Asset | None) -> bool:
+        """Tell whether the person wants no status lines of an asset."""
+        return self.settings.quiet or (asset is not None and asset.spec.quiet)
 
     # An asset that runs for whatever reason
 
@@ -324,9 +325,10 @@ class Session:
             return
         label = cell_id or f"cell:{fingerprint(cell)[:12]}"
         asset = Asset(plain_name(cell), Spec(), cell, label)
+        self.deferred.before(asset)
         live = Live(asset, self.around)
         run = Run(job_of(asset, live, self.seeded, stored=False), self.shell, self.watch)
-        self._current = _Current(run, label, None)
+        self._current = Current(run, label, None)
         run.start()
 
     def _begin(
@@ -340,10 +342,10 @@ class Session:
         if self.journal.consumed(asset.label) & set(live.reach.inputs):
             self.tell(asset.name, "changes its own input, so running it again applies it again")
         run = Run(job_of(asset, live, self.seeded, stored=not blockers), self.shell, self.watch)
-        self._current = _Current(run, asset.label, asset, live.key, causes, blockers, direct)
+        self._current = Current(run, asset.label, asset, live.key, causes, blockers, direct)
         run.start()
 
-    def _settle(self, current: _Current, outcome: Outcome) -> Record | None:
+    def _settle(self, current: Current, outcome: Outcome) -> Record | None:
         self._modules = note_new_modules(self._modules)
         if current.run.job.reach.facts.seeds:
             self.seeded |= outcome.drawn
@@ -358,6 +360,7 @@ class Session:
             entry=entry,
             changed=outcome.changed,
         )
+        self.deferred.passed_by(outcome.trace.written)
         if current.asset is None:
             return None
         note = "; ".join(map(str, current.blockers + outcome.blockers))
@@ -373,7 +376,7 @@ class Session:
         self.record(record)
         return record
 
-    def _saved(self, current: _Current, outcome: Outcome) -> Entry | None:
+    def _saved(self, current: Current, outcome: Outcome) -> Entry | None:
         """Store a result, or of what is no result that can be kept at least the trace."""
         if not self.settings.store:
             return None

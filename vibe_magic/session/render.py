@@ -220,7 +220,7 @@ def _status_row(status: AssetStatus, now: float) -> tuple[str, ...]:
 
 
 def _first_cause(status: AssetStatus) -> str:
-    if not status.causes:
+    if status.note or not status.causes:
         return status.note
     more = len(status.causes) - 1
     return cause_text(status.causes[0]) + (f" (+{more} more)" if more else "")

@@ -29,6 +29,8 @@ class Spec:
         Further assets, discounted inputs, files or globs, environment variables.
     no_cache, force, quiet : bool
         Never store; run even if fresh; show no status line.
+    lazy, background : bool
+        Run when a cell reads what it binds; run in a worker while the kernel goes on.
     engine : str
         The joblib backend that runs it, even alone; ``local`` is the kernel, empty as configured.
     retry : int
@@ -47,9 +49,16 @@ class Spec:
     no_cache: bool = False
     force: bool = False
     quiet: bool = False
+    lazy: bool = False
+    background: bool = False
     engine: str = ""
     retry: int = 0
     timeout_s: float | None = None
+
+    @property
+    def deferred(self) -> bool:
+        """Whether its cell is to be passed without waiting for the result."""
+        return self.lazy or self.background
 
     @property
     def apart(self) -> bool:
@@ -100,6 +109,8 @@ OPTIONS: Mapping[str, Option] = {
     "--timeout": Option("timeout_s", "AGE", "end a run that takes longer", _age),
     "--no-cache": Option("no_cache", "", "a node of the graph that is never stored"),
     "--force": Option("force", "", "run it even if fresh"),
+    "--lazy": Option("lazy", "", "compute when a cell that reads its names runs"),
+    "--background": Option("background", "", "compute in a worker, and go on; readers wait"),
     "--quiet": Option("quiet", "", "no status line"),
 }
 
@@ -127,6 +138,8 @@ def parse_header(line: str) -> Spec:
             raise UsageError(f"a second name, {word!r}", "%%asset", "give one name, then options")
         else:
             fields["name"] = _asset_name(word)
+    if fields.get("lazy") and fields.get("background"):
+        raise UsageError("--lazy and --background exclude each other", "%%asset", "give one of them")
     return Spec(**fields)
 
 

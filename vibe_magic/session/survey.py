@@ -68,7 +68,7 @@ def status_of(session: Session, names: Collection[str] = ()) -> tuple[AssetStatu
         state = _state(session, asset, causes)
         if state != "fresh":
             stale[asset.name] = state
-        note = "; ".join(map(str, blockers))
+        note = "; ".join(map(str, blockers)) or session.deferred.note(asset.name)
         if asset.name in wanted:
             found.append(_status(asset, index, state, causes, verdict.nearest, note))
     return tuple(found)

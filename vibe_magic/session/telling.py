@@ -42,6 +42,11 @@ class Telling:
         if self._is_new(name, line):
             self.notify(name, line)
 
+    def say(self, name: str, line: str, quiet: bool) -> None:
+        """Say something that is true each time, unless the person wants no status lines."""
+        if not quiet:
+            self.notify(name, line)
+
     def record(self, record: Record, detail: str, quiet: bool) -> None:
         """Keep a record and show it in one line; the reason why it was not stored in full only once."""
         self.records.append(record)

@@ -109,10 +109,21 @@ def test_all_bodies_can_be_ended_at_once(nursery, heard):
         order = call(nursery, channel.address, ("sleep", 60))
         threading.Thread(target=lambda order=order: found.put(supervise(order))).start()
     pids = [said.get(timeout=10) for _ in range(2)]
-    nursery.clear()
+    nursery.clear(channel.address)
     assert [found.get(timeout=5).status for _ in range(2)] == [-9, -9]
     assert all(map(gone, pids))
     assert supervise(call(nursery, channel.address, ("say", 1))).status == 0
+
+
+def test_bodies_that_speak_to_others_are_left_alone(nursery, heard):
+    channel, said = heard
+    threading.Thread(
+        target=supervise, args=[call(nursery, channel.address, ("sleep", 60))], daemon=True
+    ).start()
+    pid = said.get(timeout=10)
+    nursery.clear("/another/channel")
+    assert supervise(call(nursery, channel.address, ("say", 1))).status == 0
+    assert psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 def test_bodies_end_with_the_nursery(nursery, heard):

@@ -10,9 +10,10 @@ else, because another cell has changed a value in place, say, the asset runs aga
 from __future__ import annotations
 
 from .ahead import Ahead
+from .background import Background
 from .bring import Bringing
 from .crew import Crew
 from .single import run_apart
 from .turns import Wanted
 
-__all__ = ["Ahead", "Bringing", "Crew", "Wanted", "run_apart"]
+__all__ = ["Ahead", "Background", "Bringing", "Crew", "Wanted", "run_apart"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import replace
 
 from vibe_magic.capture import replay
@@ -27,6 +28,7 @@ def adopt(
     *,
     direct: bool = False,
     shown: bool = False,
+    excused: Collection[str] = (),
 ) -> Record | None:
     """Restore a body's result, or show its failure, if it rests on what is there now; None if it does not.
 
@@ -44,6 +46,8 @@ def adopt(
         Whether the person asked for this asset, rather than a command that runs several.
     shown : bool
         Whether its outputs were shown while it ran.
+    excused : collection of str
+        Files that may have changed since.
     """
     started_s = time.perf_counter()
     session.reread_settings()
@@ -51,7 +55,8 @@ def adopt(
     if entry is None and reply.action != "failed":
         return None
     trace = Trace.from_json(reply.trace if entry is None else entry.trace)
-    if verify(trace, session.look(asset)):
+    causes = verify(trace, session.look(asset))
+    if any(cause.kind != "file" or cause.subject not in excused for cause in causes):
         return None
     if entry is None:
         return _failed(session, asset, replace(reply, outputs=() if shown else reply.outputs), trace, direct)

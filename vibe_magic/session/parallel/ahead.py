@@ -43,6 +43,9 @@ class Ahead:
         plain = [asset.name for asset in found if asset.name.startswith(_PLAIN)]
         wanted = Wanted(tuple(found), Graph(nodes), plain, keep_going=True)
         self._bringing = Bringing(session, crew, wanted)
+        for turn in self._bringing.turns:
+            if turn.asset.spec.lazy:
+                turn.stays = turn.stays or "it is put off (--lazy)"
         self._bringing.give_out()
 
     def serve(self, asset: Asset) -> bool:

@@ -57,6 +57,8 @@ class Bringing:
         self.session = session
         self.crew = crew
         self.wanted = wanted
+        self.live = wanted.live
+        self.excused = frozenset[str]()
         self.turns = Turns(wanted)
         self.scratch = Store(crew.folder, secret=session.secret)
         self._upstream = earlier(wanted)
@@ -79,7 +81,7 @@ class Bringing:
                 turn = self.turns.head
                 self.await_turn(turn)
                 self.catch_up()  # workers first: taking over can wait
-                yield self._taken(turn)
+                yield self.take(turn)
         finally:
             self.stop()
 
@@ -210,7 +212,7 @@ class Bringing:
             self._settle(turn, heard.what)
         elif heard.what is Phase.GONE and not turn.settled:
             self._silent[heard.token] = time.monotonic() + _SILENCE_S
-        elif isinstance(heard.what, dict) and self.wanted.live:
+        elif isinstance(heard.what, dict) and self.live:
             self._show(turn, heard.what)
 
     def _show(self, turn: Turn, output: Output) -> None:
@@ -324,7 +326,8 @@ class Bringing:
         """Tell whether an asset will not run any more, since another has failed."""
         return self._broken and not turn.running and not turn.settled
 
-    def _taken(self, turn: Turn) -> Record:
+    def take(self, turn: Turn) -> Record:
+        """Take over what came of a cell whose turn has come, or run it here."""
         if turn.lost or self._abandoned(turn):
             record = self._skipped(turn)
         else:
@@ -361,7 +364,8 @@ class Bringing:
         if reply.lost:
             return self._dead(turn.asset, reply)
         home = self._home(reply)
-        return adopt(self.session, turn.asset, reply, home, direct=direct, shown=turn.shown)
+        shown, excused = turn.shown, self.excused
+        return adopt(self.session, turn.asset, reply, home, direct=direct, shown=shown, excused=excused)
 
     def _home(self, reply: Reply) -> Store | None:
         inside = os.path.realpath(reply.path).startswith(os.path.realpath(self.scratch.root) + os.sep)

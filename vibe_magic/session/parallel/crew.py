@@ -104,7 +104,7 @@ class Crew:
 
     def stop(self) -> None:
         """End all bodies that run; workers find out by themselves."""
-        self.nursery.clear()
+        self.nursery.clear(self.channel.address)
 
     def close(self) -> None:
         """Let everybody go."""

@@ -111,6 +111,8 @@ class Handout:
         session, blockers = self.session, live.blockers(but="exit")  # a body may end itself
         if live.asset.function is not None:
             raise Stays("it is a function")
+        if session.ahead is not None and session.deferred.touches(live.asset):
+            raise Stays("it needs what was put off (--lazy)")
         if live.asset.spec.engine == "local":
             raise Stays("it asks for that (--engine local)")
         if blockers:

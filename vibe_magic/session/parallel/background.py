@@ -1,0 +1,71 @@
+"""One asset that runs in a body while the kernel goes on."""
+
+from __future__ import annotations
+
+from vibe_magic.graph import Graph
+
+from ..asset import Asset
+from ..kernel import Session
+from ..records import Record
+from .bring import Bringing
+from .crew import Crew
+from .turns import Wanted
+
+__all__ = ["Background"]
+
+
+class Background:
+    """Begins at once; what the body reads is as it is now, whatever becomes of it in the kernel.
+
+    Parameters
+    ----------
+    session : Session
+        The kernel's.
+    asset : Asset
+        Which one.
+    """
+
+    def __init__(self, session: Session, asset: Asset) -> None:
+        self._crew = Crew(_SIDE_BY_SIDE, asset.spec.engine or "threading")
+        self._bringing = Bringing(session, self._crew, Wanted((asset,), Graph((asset.node(),)), live=True))
+        self._turn = self._bringing.turns.head
+        self._bringing.give_out()
+
+    @property
+    def stays(self) -> str:
+        """Why the kernel has to run it, if so."""
+        return self._turn.stays
+
+    def is_done(self) -> bool:
+        """Show what the body has shown meanwhile; tell whether it has ended."""
+        self._bringing.catch_up()
+        return self._turn.settled
+
+    def wait(self) -> None:
+        """Wait for the end, and show nothing of it yet."""
+        self._bringing.live = self._turn.shown = False
+        self._bringing.await_turn(self._turn)
+        self._bringing.live = True
+
+    def take(self, excused: frozenset[str]) -> Record:
+        """Wait for the end; take over what came of it, or run it in the kernel.
+
+        Parameters
+        ----------
+        excused : frozenset of str
+            Files that have changed since, as they may: the body had read them before.
+        """
+        self._bringing.excused = excused
+        self._bringing.await_turn(self._turn)
+        record = self._bringing.take(self._turn)
+        self.stop()
+        return record
+
+    def stop(self) -> None:
+        """End the body."""
+        self._bringing.stop()
+        self._crew.close()
+
+
+_SIDE_BY_SIDE = 2
+"""The cores are shared with one other at least: the kernel."""
