@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
+from heapq import heappop, heappush
 
 __all__ = ["CycleError", "Graph", "Node"]
 
@@ -80,7 +81,7 @@ class Graph:
         return _reach(self.downstream, names)
 
     def order(self, names: Collection[str] | None = None) -> tuple[str, ...]:
-        """Return the nodes so that each comes after all that it needs.
+        """Return the nodes in their order, except that each comes after all that it needs.
 
         Parameters
         ----------
@@ -93,8 +94,21 @@ class Graph:
             With the cycle as its second argument.
         """
         wanted = {node.name for node in self.nodes} if names is None else set(names)
-        ordered = TopologicalSorter(self.upstream).static_order()
-        return tuple(name for name in ordered if name in wanted)
+        return tuple(name for name in self._order if name in wanted)
+
+    @cached_property
+    def _order(self) -> tuple[str, ...]:
+        place = {node.name: number for number, node in enumerate(self.nodes)}
+        sorter = TopologicalSorter(self.upstream)
+        sorter.prepare()
+        found: list[str] = []
+        ready: list[int] = []
+        while sorter.is_active():
+            for name in sorter.get_ready():
+                heappush(ready, place[name])
+            found.append(self.nodes[heappop(ready)].name)
+            sorter.done(found[-1])
+        return tuple(found)
 
 
 def _reach(links: Mapping[str, tuple[str, ...]], names: Iterable[str]) -> frozenset[str]:

@@ -48,7 +48,7 @@ def check(seed: int, tally: Tally, jobs: int = 1, lazy: bool = False) -> None:
     known: dict[tuple[str, str], bool] = {}
     try:
         for passes in sessions:
-            warm = run(passes, warm_folder, place / "cache", jobs=jobs)
+            warm = run(passes, warm_folder, place / "cache", jobs=jobs, lazy=lazy)
             cold = run(passes, cold_folder, None)
             tally.edits += len(passes)
             for one, two, each in zip(warm, cold, passes, strict=False):

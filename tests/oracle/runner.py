@@ -30,6 +30,8 @@ _PLACE = re.compile(r"<ipython-input-\d+-[0-9a-f]+>(?::\d+)?|/tmp/\S+")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _CLEARED = "\033[2K\r"
 """What a shell prints in place of clearing a cell."""
+_HINT = "ResourceWarning: Enable tracemalloc to get the object allocation traceback\n"
+"""Workers tell warnings as Python does; here it depends on what a test runner has put in its place."""
 LIMIT_S = 60
 
 
@@ -68,7 +70,12 @@ class Observed:
 
 
 def run(
-    passes: Sequence[Pass], folder: Path, cache: Path | None, limit_s: int = LIMIT_S, jobs: int = 1
+    passes: Sequence[Pass],
+    folder: Path,
+    cache: Path | None,
+    limit_s: int = LIMIT_S,
+    jobs: int = 1,
+    lazy: bool = False,
 ) -> list[Observed]:
     """Run passes over a notebook one after another in one fresh process.
 
@@ -84,8 +91,10 @@ def run(
         The process is ended after this many seconds.
     jobs : int
         How many workers run assets ahead of their turn.
+    lazy : bool
+        Whether assets may run in the background.
     """
-    nursery = shared_nursery() if jobs > 1 else None
+    nursery = shared_nursery() if jobs > 1 or lazy else None
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -285,6 +294,7 @@ def _read(captured: Any) -> tuple[list[Any], list[str]]:
 
 
 def _normal(text: str) -> str:
+    text = text.replace(_HINT, "")
     text = _ADDRESS.sub("0x", _PLACE.sub("<place>", _COLOUR.sub("", text)))
     return re.sub(r"Out\[\d+\]", "Out[]", text)
 

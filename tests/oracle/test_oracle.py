@@ -7,18 +7,39 @@ import pytest
 from tests.oracle.__main__ import Tally, check
 
 
-@pytest.mark.parametrize(("start", "jobs"), [(0, 1), (12, 1), (24, 1), (36, 1), (48, 4), (60, 4)])
-def test_no_wrong_hit_and_few_needless_runs(start: int, jobs: int) -> None:
+@pytest.mark.parametrize(
+    ("start", "jobs", "lazy"),
+    [
+        (0, 1, False),
+        (12, 1, False),
+        (24, 1, False),
+        (36, 4, False),
+        (48, 4, False),
+        (60, 1, True),
+        (72, 1, True),
+    ],
+)
+def test_no_wrong_hit_and_few_needless_runs(start: int, jobs: int, lazy: bool) -> None:
     tally = Tally()
     for seed in range(start, start + 12):
-        check(seed, tally, jobs)
+        check(seed, tally, jobs, lazy)
     assert tally.wrong == {}
     assert tally.runs > 100
     assert tally.needless <= 0.05 * tally.runs, tally.idle
 
 
-@pytest.mark.parametrize(("seed", "jobs"), [(300028, 1), (710086, 4), (730163, 4)])
-def test_what_once_went_wrong_does_not_again(seed: int, jobs: int) -> None:
+@pytest.mark.parametrize(
+    ("seed", "jobs", "lazy"),
+    [
+        (300028, 1, False),
+        (710086, 4, False),
+        (730163, 4, False),
+        (56, 1, True),
+        (1063, 1, True),
+        (2040, 1, True),
+    ],
+)
+def test_what_once_went_wrong_does_not_again(seed: int, jobs: int, lazy: bool) -> None:
     tally = Tally()
-    check(seed, tally, jobs)
+    check(seed, tally, jobs, lazy)
     assert tally.wrong == {}

@@ -48,3 +48,15 @@ def test_a_long_chain_needs_no_recursion() -> None:
     graph = Graph(tuple(nodes))
     assert len(graph.order()) == 3000
     assert len(graph.ancestors(["n2999"])) == 2999
+
+
+def test_order_is_that_of_the_notebook_where_nothing_stands_against_it() -> None:
+    nodes = [Node("first", writes=frozenset("a")), Node("reader", frozenset("a")), Node("last")]
+    assert Graph(tuple(nodes)).order() == ("first", "reader", "last")
+    assert Graph((Node("early", after=frozenset({"late"})), *nodes, Node("late"))).order() == (
+        "first",
+        "reader",
+        "last",
+        "late",
+        "early",
+    )

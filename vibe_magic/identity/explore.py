@@ -92,6 +92,8 @@ class Reach:
         Inputs that cannot be digested.
     values : mapping of str to object
         The values behind references, code and modules left out.
+    code : tuple of Facts
+        Of each function and class that it can call.
     """
 
     inputs: Mapping[str, Identity]
@@ -99,6 +101,7 @@ class Reach:
     packages: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
+    code: tuple[Facts, ...] = ()
 
 
 @unwarned()
@@ -187,11 +190,12 @@ class _Exploration:
         versions = {name: package_version(name) for name in sorted(self.packages)}
         packages = {name: version for name, version in versions.items() if version}
         problems = tuple(self.problems[name] for name in sorted(self.problems))
-        merged = _merged((facts, *self.code.values(), *self.unseen))
+        code = (*self.code.values(), *self.unseen)
+        merged = _merged((facts, *code))
         if merged.introspects:
             texts = sorted(f"{describe(c).get('source', '')}\0{c.__doc__}" for c in self.reached)
             self.inputs["source:text"] = Identity(combine("source", *texts), "function")
-        return Reach(self.inputs, merged, packages, problems, self.values)
+        return Reach(self.inputs, merged, packages, problems, self.values, code)
 
     def _name(self, name: str, paths: frozenset[str] | None) -> None:
         if name in self.ignore or (name in _SHELL and self._is_shells(name)):

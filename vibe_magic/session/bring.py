@@ -171,7 +171,7 @@ def _stale(
 def is_done(session: Session, asset: Asset) -> bool:
     """Tell whether running an asset would change nothing."""
     ran = session.journal.runs.get(asset.label)
-    if ran is None or ran.failed:
+    if ran is None or ran.failed or asset.name in session.deferred:
         return False
     live = session.look(asset, own=True)
     if live.blockers():

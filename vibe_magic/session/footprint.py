@@ -69,10 +69,12 @@ class Footprint:
     @classmethod
     def of(cls, live: Live) -> Footprint:
         """Return that of a cell as it stands."""
-        facts = live.reach.facts
+        facts, reached = live.reach.facts, live.reach.code
+        reads = facts.reads.union(facts.deferred, *(code.reads | code.deferred for code in reached))
+        writes = facts.writes.union(facts.deletes, *(code.writes | code.deletes for code in reached))
         return cls(
-            facts.reads | facts.deferred,
-            facts.writes | facts.deletes,
+            reads,
+            writes,
             live.reach.values,
             bool(facts.hazards or live.reach.problems or _sets_code(live)),
         )
