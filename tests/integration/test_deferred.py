@@ -6,12 +6,15 @@ import time
 from pathlib import Path
 
 import pytest
+from jupyter_client.manager import start_new_kernel
 
 import vibe_magic
 from vibe_magic.session import current, report
 
 from .test_cli import Project, project  # noqa: F401 - a fixture
 from .test_notebook_cells import Notebook, notebook  # noqa: F401 - a fixture
+
+SHOWN = {"stream", "display_data", "execute_result", "clear_output", "error"}
 
 
 @pytest.fixture(autouse=True)
@@ -249,3 +252,20 @@ def test_a_failure_in_the_background_fails_the_run(project: Project) -> None:  #
     assert [row["action"] for row in report["assets"]] == ["failed"]
     ((shown,),) = project.outputs("out.ipynb")
     assert shown.ename == "ZeroDivisionError"
+
+
+def test_outputs_arrive_in_their_cell_while_the_kernel_is_idle(tmp_path: Path) -> None:
+    manager, client = start_new_kernel(cwd=str(tmp_path), extra_arguments=["--log-level=CRITICAL"])
+    try:
+        client.execute("%load_ext vibe_magic\nimport time", reply=True, timeout=60)
+        asked = client.execute("%%asset a --background\ntime.sleep(0.5)\nprint('done')\na = 1\na")
+        lines: list[str] = []
+        while not lines or not lines[-1].startswith("a · ran"):
+            message = client.get_iopub_msg(timeout=60)
+            content = message["content"]
+            if message["parent_header"].get("msg_id") == asked and message["msg_type"] in SHOWN:
+                lines.append(content.get("text") or content.get("data", {}).get("text/plain", ""))
+        assert lines[:-1] == ["a · runs in the background", "done\n", "1"]
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)

@@ -83,6 +83,7 @@ class Handout:
             settings = replace(settings, cache_dir=self.scratch.root, store=True, ttl=None)
             spec = replace(spec, no_cache=False, ttl_s=None)
         given = self._given(asset, live)
+        facets.learn(())  # what our own imports have brought is no change of the notebook's
         return Task(
             token=token,
             name=asset.name,
