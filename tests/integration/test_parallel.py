@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -328,3 +329,28 @@ def test_assets_of_a_notebook_run_ahead(notebook: Notebook) -> None:  # noqa: F8
     assert len({notebook["a"], notebook["b"], os.getpid()}) == 3
     assert notebook["c"] == (True, True)
     assert [record.action for record in report()] == ["ran", "ran", "ran"]
+
+
+def test_other_tasks_run_while_records_are_waited_for(notebook: Notebook) -> None:  # noqa: F811
+    notebook.run(SWITCH, "s")
+    notebook.run(asset("slow", "time.sleep(0.3)"))
+    notebook.run(asset("quick", "pass"))
+    notebook.run("GO = True", "go")
+    ticks: list[int] = []
+
+    async def tick() -> None:
+        while True:
+            ticks.append(0)
+            await asyncio.sleep(0.01)
+
+    async def read() -> list[str]:
+        ticking = asyncio.create_task(tick())
+        found = [record.name async for record in vibe_magic.stream(n_jobs=2, engine="threading")]
+        ticking.cancel()
+        return found
+
+    loop = asyncio.new_event_loop()  # asyncio.run would set a signal handler, which workers do not have
+    assert loop.run_until_complete(read()) == ["slow", "quick"]
+    loop.close()
+    assert len(ticks) > 3
+    assert [record.name for record in vibe_magic.stream(n_jobs=2, engine="threading")] == []

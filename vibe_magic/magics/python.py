@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, overload
 
 from vibe_magic.config import parse_age
-from vibe_magic.session import AssetFunction, AssetStatus, Record, Spec, bring, current, present, survey
+from vibe_magic.session import AssetFunction, AssetStatus, Record, Spec, current, present, steps, survey
 
 __all__ = ["asset", "clear", "run", "status", "stream", "why"]
 
@@ -127,21 +129,56 @@ def run(
     return list(stream(*names, force=force, keep_going=keep_going, n_jobs=n_jobs, engine=engine))
 
 
+class Stream:
+    """What becomes of assets, one after another, to be iterated over once: ``for`` or ``async for``.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Which assets.
+    options : dict
+        As for `run`.
+    """
+
+    def __init__(self, names: tuple[str, ...], options: dict[str, Any]) -> None:
+        self._steps = partial(steps, current(), names, **options)
+
+    def __iter__(self) -> Iterator[Record]:
+        """Yield each record as soon as its turn has come."""
+        return (record for record in self._steps() if record is not None)
+
+    async def __aiter__(self) -> AsyncIterator[Record]:
+        """Yield each record as soon as its turn has come; let other tasks run meanwhile."""
+        for record in self._steps(patience_s=0.0):
+            await asyncio.sleep(0 if record else _PAUSE_S)
+            if record is not None:
+                yield record
+
+
+_PAUSE_S = 0.01
+
+
 def stream(
     *names: str,
     force: bool = False,
     keep_going: bool = False,
     n_jobs: int | None = None,
     engine: str = "",
-) -> Iterator[Record]:
-    """Bring assets up to date as `run` does; yield what became of each as soon as its turn has come.
+) -> Stream:
+    """Bring assets up to date as `run` does; hand out what became of each as soon as its turn has come.
 
     Parameters
     ----------
     *names, force, keep_going, n_jobs, engine
         As for `run`.
+
+    Returns
+    -------
+    Stream
+        To be iterated over with ``for`` or ``async for``; nothing runs before that.
     """
-    return bring(current(), names, force=force, keep_going=keep_going, n_jobs=n_jobs, engine=engine)
+    options = {"force": force, "keep_going": keep_going, "n_jobs": n_jobs, "engine": engine}
+    return Stream(names, options)
 
 
 def status(*names: str) -> tuple[AssetStatus, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .active import activate, current, deactivate, finish, foresee_json, present, report, report_json
-from .bring import bring, foresee
+from .bring import bring, foresee, steps
 from .events import Event
 from .functions import AssetFunction
 from .kernel import Session
@@ -29,4 +29,5 @@ __all__ = [
     "present",
     "report",
     "report_json",
+    "steps",
 ]

@@ -20,10 +20,10 @@ from .upstream import rerun
 if TYPE_CHECKING:
     from .parallel import Crew
 
-__all__ = ["bring", "foresee"]
+__all__ = ["bring", "foresee", "steps"]
 
 
-def bring(
+def steps(
     session: Session,
     names: Collection[str] = (),
     *,
@@ -32,7 +32,8 @@ def bring(
     n_jobs: int | None = None,
     engine: str = "",
     alone: bool = False,
-) -> Iterator[Record]:
+    patience_s: float | None = None,
+) -> Iterator[Record | None]:
     """Bring assets, and the stale ones that they need, up to date in their order.
 
     Parameters
@@ -51,11 +52,13 @@ def bring(
         The name of a joblib backend; as configured by default.
     alone : bool
         Leave what they need as it is.
+    patience_s : float, optional
+        How long to wait at most before yielding None.
 
     Yields
     ------
-    Record
-        What became of each asset that was not fresh, in order.
+    Record or None
+        What became of each asset that was not fresh, in order; None now and then while workers run.
     """
     chosen = {asset.name for asset in assets(session, names)}
     graph = graph_of(session)
@@ -77,8 +80,13 @@ def bring(
         from .parallel import Bringing, Wanted
 
         wanted = Wanted(_stale(session, order, graph, forced), graph, (), forced, keep_going, live=True)
-        yield from Bringing(session, workers, wanted).records()
+        yield from Bringing(session, workers, wanted).steps(patience_s)
     session.deferred.look_back()
+
+
+def bring(session: Session, names: Collection[str] = (), **options: Any) -> Iterator[Record]:
+    """Bring assets up to date as `steps` does; yield what became of each, as soon as its turn has come."""
+    return (record for record in steps(session, names, **options) if record is not None)
 
 
 def foresee(session: Session, cells: Sequence[tuple[str, str]]) -> None:

@@ -72,14 +72,22 @@ class Bringing:
         self._broken = False
         self._breaks = 0
 
-    def records(self) -> Iterator[Record]:
-        """Run everything; yield what became of each asset, in order."""
+    def steps(self, patience_s: float | None = None) -> Iterator[Record | None]:
+        """Run everything; yield what became of each asset, in order, and None while there is nothing to tell.
+
+        Parameters
+        ----------
+        patience_s : float, optional
+            How long to wait at most before a None; until something happens by default.
+        """
         for turn in self.turns:
             self.session.events.emit("planned", turn.asset.name, self._expected_s.get(turn.asset.name))
         try:
             while self.turns:
                 turn = self.turns.head
-                self.await_turn(turn)
+                self.give_out()
+                while not self._is_due(turn, patience_s):
+                    yield None
                 self.catch_up()  # workers first: taking over can wait
                 yield self.take(turn)
         finally:
@@ -88,15 +96,22 @@ class Bringing:
     def await_turn(self, turn: Turn) -> None:
         """Go on until a cell, which must be the next one, is settled."""
         self.give_out()
-        while not turn.settled and not self._abandoned(turn):
-            if not self._later and not any(other.running for other in self._by_token.values()):
-                turn.stays = "nothing else can run before it"
-                return
-            if turn.ask is not None:
-                self._answer(turn, self._stands(turn))
-            self._unlock()
-            self._hear()
-            self.give_out()
+        while not self._is_due(turn, None):
+            pass
+
+    def _is_due(self, turn: Turn, patience_s: float | None) -> bool:
+        """Tell whether the next cell is settled; else go on for as long as one thing takes to happen."""
+        if turn.settled or self._abandoned(turn):
+            return True
+        if not self._later and not any(other.running for other in self._by_token.values()):
+            turn.stays = "nothing else can run before it"
+            return True
+        if turn.ask is not None:
+            self._answer(turn, self._stands(turn))
+        self._unlock()
+        self._hear(patience_s)
+        self.give_out()
+        return False
 
     def done(self, turn: Turn, failed: bool) -> None:
         """Note that a cell's turn is over; what needs it can run, or is lost."""
