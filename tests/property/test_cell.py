@@ -107,7 +107,7 @@ def facts_of_valid(program: str) -> Facts:
 
 
 @given(programs)
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_what_a_program_does_is_in_its_facts(program: str) -> None:
     facts = facts_of_valid(program)
     with unwarned():
@@ -121,17 +121,22 @@ def test_what_a_program_does_is_in_its_facts(program: str) -> None:
 
 
 @given(programs)
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_a_program_needs_no_more_than_it_reads(program: str) -> None:
     facts = facts_of_valid(program)
     with unwarned():
-        (full, error), (little, same) = (run(program, START), run(program, {n: START[n] for n in START if n in facts.reads}))
+        (full, error), (little, same) = (
+            run(program, START),
+            run(program, {n: START[n] for n in START if n in facts.reads}),
+        )
     assert error == same
-    assert [repr(full.get(n)) for n in START if n in full.bound] == [repr(little.get(n)) for n in START if n in full.bound]
+    assert [repr(full.get(n)) for n in START if n in full.bound] == [
+        repr(little.get(n)) for n in START if n in full.bound
+    ]
 
 
 @given(programs)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_form_does_not_change_an_encoding(program: str) -> None:
     facts_of_valid(program)
     code = encode(parse(program))
@@ -143,7 +148,7 @@ def test_form_does_not_change_an_encoding(program: str) -> None:
 
 
 @given(programs, st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_every_edit_changes_an_encoding(program: str, data: st.DataObject) -> None:
     facts_of_valid(program)
     tree = parse(program)
@@ -165,7 +170,7 @@ pieces = st.sampled_from(["%%asset", "%%assets", " --name a", "x = 1", "\n", "\r
 
 
 @given(st.lists(pieces, max_size=8).map("".join))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_header_and_body_make_the_cell_again(text: str) -> None:
     header, body = split_header(text)
     if header is None:

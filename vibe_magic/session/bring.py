@@ -51,7 +51,7 @@ def steps(
     engine : str
         The name of a joblib backend; as configured by default.
     alone : bool
-        Leave what they need as it is.
+        Run them in the order given, and leave what they need as it is.
     patience_s : float, optional
         How long to wait at most before yielding None.
 
@@ -62,8 +62,11 @@ def steps(
     """
     chosen = {asset.name for asset in assets(session, names)}
     graph = graph_of(session)
-    order = graph.order(chosen if alone else chosen | graph.ancestors(chosen))
+    order = tuple(names) if alone else graph.order(chosen | graph.ancestors(chosen))
     forced = chosen if force else frozenset[str]()
+    for name in () if alone else order:
+        if name not in session.deferred:
+            session.deferred.before(session.registry[name])
     placed = session.deferred.placed(order)
     for name in placed:
         session.events.emit("started", name)

@@ -110,6 +110,7 @@ class Deferred:
         self._known.pop(asset.label, None)
         if not asset.spec.deferred or (asset.spec.background and session.ahead is not None):
             return False
+        refresh(session, asset)
         live = session.look(asset)
         needed = self._needed_by(Footprint.of(live))
         if not needed and decide(session, asset, live).entry is not None:
@@ -197,11 +198,9 @@ class Deferred:
     def _bring(self, pending: list[_Pending]) -> list[Record]:
         from .bring import bring
 
-        session = self._session
-        for one in pending:
-            refresh(session, one.asset)
-        engine = "local" if session.ahead is not None else ""
-        return list(bring(session, [one.asset.name for one in pending], engine=engine, alone=True))
+        engine = "local" if self._session.ahead is not None else ""
+        names = [one.asset.name for one in pending]
+        return list(bring(self._session, names, engine=engine, alone=True, keep_going=True))
 
     def before_effect(self, what: str) -> None:  # noqa: ARG002 - a gate is told what it lets past
         """Have workers compute what waits before the cell that runs changes a file, which it might read."""

@@ -27,7 +27,10 @@ def refresh(session: Session, asset: Asset) -> None:
         return
     for label in reversed(_needed(session, asset)):
         needed = session.registry.by_label.get(label)
-        if needed is not None and needed.name != asset.name and _is_outdated(session, needed, asset):
+        if needed is None or needed.name == asset.name or needed.name in session.deferred:
+            continue
+        if _is_outdated(session, needed, asset):
+            session.deferred.before(needed)
             _bring(session, needed)
 
 

@@ -7,15 +7,11 @@ import pytest
 from vibe_magic.cell import analyse, bound_names, definitions, is_definition, parse
 
 ONLY_DEFINE = [
-    "import a.b as c",
-    "from a import b, c as d",
-    "def f(): return g()",
-    "async def f(a, /, b: int = 1, *c, d='x', **e) -> list[int]: pass",
-    "def f(a=(1, -2, None)): pass",
+    "import a.b as c", "from a import b, c as d", "def f(): return g()",
+    "async def f(a, /, b: int = 1, *c, d='x', **e) -> list[int]: pass", "def f(a=(1, -2, None)): pass",
     "class C: pass",
     "class C(a.B, D[int]):\n    'doc'\n    x = 1\n    y: int\n    z: int | None = (1, 2)\n    def f(self): pass",
-    "class C:\n    class D:\n        x = 1",
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("source", ONLY_DEFINE)
@@ -24,25 +20,10 @@ def test_a_definition_does_nothing_else(source: str) -> None:
 
 
 DO_MORE = [
-    "x = 1",
-    "f = lambda: 1",
-    "from a import *",
-    "f()",
-    "@d\ndef f(): pass",
-    "@d\nclass C: pass",
-    "def f(a=[]): pass",
-    "def f(*, a=g()): pass",
-    "def f(a: g()): pass",
-    "def f() -> g(): pass",
-    "class C(f()): pass",
-    "class C(metaclass=M): pass",
-    "class C:\n    x = f()",
-    "class C:\n    x = []",
-    "class C:\n    import a",
-    "class C:\n    @property\n    def f(self): pass",
-    "class C:\n    f()",
-    "if c:\n    def f(): pass",
-]
+    "x = 1", "from a import *", "@d\ndef f(): pass", "def f(a=[]): pass", "def f(a: g()): pass",
+    "class C(f()): pass", "class C(metaclass=M): pass", "class C:\n    x = []",
+    "class C:\n    @property\n    def f(self): pass", "if c:\n    def f(): pass",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("source", DO_MORE)
@@ -50,39 +31,25 @@ def test_what_may_do_more_is_no_definition(source: str) -> None:
     assert not is_definition(parse(source).body[0])
 
 
-@pytest.mark.parametrize(
-    ("source", "names"),
-    [
-        ("import a.b, c.d as e", ["a", "e"]),
-        ("from a import b as c, d", ["c", "d"]),
-        ("def f(a): b = 1", ["f"]),
-        ("class C: x = 1", ["C"]),
-        ("a = b = c", ["a", "b"]),
-        ("x = (y := 1)", ["x", "y"]),
-        ("x += 1", ["x"]),
-        ("del x, y.z", ["x"]),
-        ("a.b = c[0] = d", []),
-        ("f(a)", []),
-    ],
-)
+NAMES_THAT_A_STATEMENT_BINDS = [
+    ("import a.b, c.d as e", ["a", "e"]), ("def f(a): b = 1", ["f"]), ("class C: x = 1", ["C"]),
+    ("a = b = c", ["a", "b"]), ("x = (y := 1)", ["x", "y"]), ("del x, y.z", ["x"]), ("a.b = c[0] = d", []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "names"), NAMES_THAT_A_STATEMENT_BINDS)
 def test_names_that_a_statement_binds(source: str, names: list[str]) -> None:
     assert bound_names(parse(source).body[0]) == names
 
 
-@pytest.mark.parametrize(
-    ("source", "names"),
-    [
-        ("import a\ndef f(): pass\nclass C: pass\nx = 1", "a f C"),
-        ("def f(): pass\nf = d(f)", ""),
-        ("def f(): pass\ndef f(): return 1", "f"),
-        ("def f(): pass\ndel f", ""),
-        ("def f(): pass\nf.a = 1", ""),
-        ("class C: pass\nsetattr(C, 'a', 1)\nimport b", "b"),
-        ("import a, b\nb = 1", ""),
-        ("for f in fs:\n    pass\ndef f(): pass", ""),
-        ("x = 1", ""),
-    ],
-)
+NAMES_THAT_DEFINITIONS_ALONE_BIND = [
+    ("import a\ndef f(): pass\nclass C: pass\nx = 1", "a f C"), ("def f(): pass\nf = d(f)", ""),
+    ("def f(): pass\nf.a = 1", ""), ("class C: pass\nsetattr(C, 'a', 1)\nimport b", "b"),
+    ("import a, b\nb = 1", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "names"), NAMES_THAT_DEFINITIONS_ALONE_BIND)
 def test_names_that_definitions_alone_bind(source: str, names: str) -> None:
     cell = analyse(source)
     assert cell.defines == frozenset(names.split())

@@ -9,16 +9,8 @@ import pytest
 from vibe_magic.cell import encode, parse
 
 SAME = [
-    ("x=1", "x  =  1  # note"),
-    ("f(a,b)", "f(\n    a,\n    b,\n)"),
-    ("x = 'a'", 'x = """a"""'),
-    ("x = 'a' 'b'", "x = 'ab'"),
-    ("x = u'a'", "x = 'a'"),
-    ("x = 10_0", "x = 0x64"),
-    ("x = (1 + 2)", "x = 1 + 2"),
-    ("if a:\n  b", "if a: b"),
-    ("x = 1; y = 2", "x = 1\n\n\ny = 2\n"),
-    ("x = 1  # type: int", "x = 1"),
+    ("x=1", "x  =  1  # note"), ("x = 'a'", 'x = """a"""'), ("x = 'a' 'b'", "x = 'ab'"),
+    ("x = 10_0", "x = 0x64"), ("x = 1; y = 2", "x = 1\n\n\ny = 2\n"), ("x = 1  # type: int", "x = 1"),
     ("def f():\n    'one'\n    return 1", "def f():\n    return 1"),
     ("class C:\n    'one'\n    async def f(self):\n        'two'\n        pass", "class C:\n    'x'\n    async def f(self): pass"),
 ]  # fmt: skip
@@ -30,35 +22,12 @@ def test_form_does_not_count(one: str, other: str) -> None:
 
 
 DIFFERENT = [
-    ("x = 1", "x = 2"),
-    ("x = 1", "x = True"),
-    ("x = 1", "x = 1.0"),
-    ("x = 'a'", "x = b'a'"),
-    ("x = None", "x = ..."),
-    ("x = 0.0", "x = -0.0"),
-    ("x = y", "x = z"),
-    ("x = 'y'", "x = y"),
-    ("x = a.b", "x = a.c"),
-    ("x = a + b", "x = a - b"),
-    ("x = a + b + c", "x = a + (b + c)"),
-    ("x = a, b", "x = [a, b]"),
-    ("f(a, b)", "f(b, a)"),
-    ("f(a)", "f(*a)"),
-    ("f(a=1)", "f(b=1)"),
-    ("x[1:]", "x[:1]"),
-    ("x < y", "x <= y"),
-    ("import a", "import a as b"),
-    ("from .a import b", "from a import b"),
-    ("def f(a, /): pass", "def f(a): pass"),
-    ("def f(a): pass", "def f(*, a): pass"),
-    ("def f(): pass", "async def f(): pass"),
-    ("if a:\n    b\nc", "if a:\n    b\n    c"),
-    ("if a:\n    b\nelse:\n    c", "if a:\n    b\nc"),
-    ("f'{x}'", "f'{x!r}'"),
-    ("{**a}", "{None: a}"),
-    ("x = 1\n'y'", "x = 1\n'z'"),
+    ("x = 1", "x = True"), ("x = 1", "x = 1.0"), ("x = 0.0", "x = -0.0"), ("x = y", "x = z"),
+    ("x = 'y'", "x = y"), ("x = a + b", "x = a - b"), ("x = a + b + c", "x = a + (b + c)"), ("f(a)", "f(*a)"),
+    ("x[1:]", "x[:1]"), ("def f(a, /): pass", "def f(a): pass"), ("def f(): pass", "async def f(): pass"),
+    ("if a:\n    b\nelse:\n    c", "if a:\n    b\nc"), ("{**a}", "{None: a}"), ("x = 1\n'y'", "x = 1\n'z'"),
     ("def f():\n    1\n    'one'", "def f():\n    1\n    'two'"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("one", "other"), DIFFERENT)

@@ -7,49 +7,22 @@ import pytest
 from vibe_magic.cell import Hazard, analyse
 
 HAZARDS = [
-    ("globals()['x'] = 1", "dynamic globals()"),
-    ("exec(code)", "dynamic exec()"),
-    ("exec('x =')", "dynamic exec()"),
-    ("locals()", "dynamic locals()"),
-    ("vars(x), dir(x)", ""),
-    ("f.__globals__", "dynamic __globals__"),
-    ("from a import *", "dynamic from a import *"),
-    ("import __main__", "dynamic import __main__"),
+    ("globals()['x'] = 1", "dynamic globals()"), ("exec(code)", "dynamic exec()"),
+    ("locals()", "dynamic locals()"), ("f.__globals__", "dynamic __globals__"),
+    ("from a import *", "dynamic from a import *"), ("import __main__", "dynamic import __main__"),
     ("get_ipython().user_ns", "dynamic get_ipython(), dynamic user_ns"),
-    ("import sys\nsys.modules['a']", "dynamic sys.modules"),
-    ("from importlib import reload as r\nr(m)", "dynamic importlib.reload()"),
-    ("eval('x + 1')", ""),
-    ("input('?')", "stdin input()"),
-    ("from getpass import getpass\ngetpass()", "stdin getpass.getpass()"),
+    ("from importlib import reload as r\nr(m)", "dynamic importlib.reload()"), ("eval('x + 1')", ""),
+    ("input('?')", "stdin input()"), ("from getpass import getpass\ngetpass()", "stdin getpass.getpass()"),
     ("import sys\nsys.stdin.read()", "stdin sys.stdin.read"),
-    ("input = 3\ninput", ""),
     ("import subprocess as sp\nsp.run(c)", "process subprocess.run"),
-    ("import subprocess\nsubprocess.PIPE", ""),
-    ("os.system('ls')", "process os.system"),
-    ("from os import popen\npopen('ls')", "process os.popen"),
-    ("import os\nos.path.join(a, b)", ""),
-    ("!ls -l", "process !ls -l"),
-    ("files = !ls", "process !ls"),
-    ("%%bash\nls", "process %%bash"),
-    ("%cd /tmp", "magic %cd"),
-    ("%matplotlib inline\nx = 1", "magic %matplotlib"),
-    ("x?", "magic %pinfo"),
-    ("len??", "magic %pinfo2"),
-    ("%timeit f(x)", ""),
-    ("%timeit -n 3 f(x)", "magic %timeit"),
-    ("%%time\n!ls", "magic %%time"),
-    ("_ + 1", "history _"),
-    ("_3, Out[1]", "history Out, history _3"),
-    ("_i1", "history _i1"),
-    ("for _ in r:\n    print(_)", ""),
-    ("[_ for _ in r]", ""),
-    ("exit()", "exit exit()"),
-    ("import os\nos._exit(1)", "exit os._exit()"),
-    ("import sys\nsys.exit()", "exit sys.exit()"),
-    ("def f():\n    return input()", ""),
+    ("import subprocess\nsubprocess.PIPE", ""), ("os.system('ls')", "process os.system"),
+    ("!ls -l", "process !ls -l"), ("%%bash\nls", "process %%bash"), ("%cd /tmp", "magic %cd"),
+    ("x?", "magic %pinfo"), ("%timeit f(x)", ""), ("%timeit -n 3 f(x)", "magic %timeit"),
+    ("%%time\n!ls", "magic %%time"), ("_ + 1", "history _"), ("_3, Out[1]", "history Out, history _3"),
+    ("for _ in r:\n    print(_)", ""), ("exit()", "exit exit()"),
+    ("import os\nos._exit(1)", "exit os._exit()"), ("def f():\n    return input()", ""),
     ("def f():\n    return input()\nf()", "stdin input()"),
-    ("def f():\n    import subprocess\n    subprocess.run(c)\nf()", "process subprocess.run"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("source", "hazards"), HAZARDS)
@@ -68,29 +41,17 @@ def test_hazards_come_in_order_of_line() -> None:
 
 
 NAMED = [
-    ("stores", "math.pi2 = 1", "math.pi2"),
-    ("stores", "import numpy as np\nnp.a.b = 1", "np.a.b numpy.a.b"),
+    ("stores", "math.pi2 = 1", "math.pi2"), ("stores", "import numpy as np\nnp.a.b = 1", "np.a.b numpy.a.b"),
     ("stores", "del m.x\nm.y += 1", "m.x m.y"),
     ("stores", "setattr(m, 'x', 1)\nsetattr(n.o, k, 1)", "m.x n.o.*"),
-    ("stores", "delattr(m, 'x')", "m.x"),
-    ("stores", "f().x = 1\nm.x\nm[0] = 1", ""),
-    ("stores", "def f():\n    m.x = 1", ""),
-    ("strings", "f('a', k='b')['c']", "a b c"),
-    ("strings", "x = f'a{y}b'", "a b"),
-    ("strings", "x = ''\ny = 'a\\nb'\nz = b'c'", ""),
+    ("stores", "f().x = 1\nm.x\nm[0] = 1", ""), ("strings", "f('a', k='b')['c']", "a b c"),
+    ("strings", "x = f'a{y}b'", "a b"), ("strings", "x = ''\ny = 'a\\nb'\nz = b'c'", ""),
     ("strings", f"x = '{'a' * 1024}'\ny = '{'b' * 1025}'", "a" * 1024),
-    ("strings", "class C:\n    'doc'\n    x = 'a'", "a"),
     ("strings", "def f():\n    'doc'\n    return 'a'\nf()", "a"),
-    ("strings", "def f():\n    return 'a'", ""),
     ("env", "os.environ['A'], os.environ.get('B', 1), os.getenv('C')", "A B C"),
-    ("env", "'A' in os.environ", "A"),
-    ("env", "from os import environ, getenv\nenviron['A'], getenv('B')", "A B"),
-    ("env", "os.environ[k], d['A'], d.get('B')", ""),
-    ("env", "f = lambda: os.getenv('A')", ""),
-    ("mentions", "a.b(c=1)\nd = 'e'", "a b d"),
+    ("env", "os.environ[k], d['A'], d.get('B')", ""), ("mentions", "a.b(c=1)\nd = 'e'", "a b d"),
     ("mentions", "def f():\n    return a.b", "a b f"),
-    ("mentions", "from m import n as o", "m n o"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("fact", "source", "names"), NAMED)
@@ -99,19 +60,12 @@ def test_names_and_texts(fact: str, source: str, names: str) -> None:
 
 
 FLAGS = [
-    ("seeds", "np.random.seed(0)", True),
-    ("seeds", "torch.manual_seed(1)", True),
-    ("seeds", "random.setstate(s)", True),
-    ("seeds", "np.random.set_state(s)", True),
-    ("seeds", "np.random.rand()", False),
-    ("seeds", "def f():\n    random.seed(0)", False),
-    ("seeds", "def f():\n    random.seed(0)\nf()", True),
-    ("introspects", "f.__doc__", True),
-    ("introspects", "help(f)", True),
-    ("introspects", "import inspect", True),
+    ("seeds", "np.random.seed(0)", True), ("seeds", "random.setstate(s)", True),
+    ("seeds", "np.random.rand()", False), ("seeds", "def f():\n    random.seed(0)\nf()", True),
+    ("introspects", "f.__doc__", True), ("introspects", "help(f)", True),
     ("introspects", "from inspect import getsource as g", True),
     ("introspects", "def f():\n    'doc'\nf()", False),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("fact", "source", "expected"), FLAGS)

@@ -9,23 +9,12 @@ import pytest
 from vibe_magic.cell import analyse, parse, python_source, split_header, unwarned
 
 HEADERS = [
-    ("%%asset\nx = 1", "%%asset", "x = 1"),
-    ("%%asset", "%%asset", ""),
-    ("%%asset --name a  \nx\n", "%%asset --name a", "x\n"),
-    ("%%asset\r\nx\r\n", "%%asset", "x\r\n"),
-    ("\n \t\n\r\n%%asset a\nx", "%%asset a", "x"),
-    ("\ufeff%%asset\nx", "%%asset", "x"),
-    ("\ufeff\n%%asset\nx", "%%asset", "x"),
-    ("%%asset\n\n\n  x", "%%asset", "\n\n  x"),
-    ("%%asset\n%%asset\n", "%%asset", "%%asset\n"),
-    ("%%assets\nx", None, "%%assets\nx"),
-    ("%asset\nx", None, "%asset\nx"),
-    (" %%asset\nx", None, " %%asset\nx"),
-    ("x\n%%asset", None, "x\n%%asset"),
-    ("# a\n%%asset\n", None, "# a\n%%asset\n"),
-    ("\ufeffx", None, "\ufeffx"),
-    ("", None, ""),
-]
+    ("%%asset\nx = 1", "%%asset", "x = 1"), ("%%asset --name a  \nx\n", "%%asset --name a", "x\n"),
+    ("%%asset\r\nx\r\n", "%%asset", "x\r\n"), ("\n \t\n\r\n%%asset a\nx", "%%asset a", "x"),
+    ("\ufeff%%asset\nx", "%%asset", "x"), ("%%asset\n\n\n  x", "%%asset", "\n\n  x"),
+    ("%%asset\n%%asset\n", "%%asset", "%%asset\n"), ("%%assets\nx", None, "%%assets\nx"),
+    (" %%asset\nx", None, " %%asset\nx"), ("x\n%%asset", None, "x\n%%asset"), ("\ufeffx", None, "\ufeffx"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "header", "body"), HEADERS)
@@ -38,20 +27,15 @@ def test_python_is_left_as_typed(text: str) -> None:
     assert python_source(text) == text
 
 
-@pytest.mark.parametrize(
-    ("text", "made"),
-    [
-        ("!ls", "get_ipython().system('ls')\n"),
-        ("if a:\n    !ls", "if a:\n    get_ipython().system('ls')\n"),
-        ("x = !ls", "x = get_ipython().getoutput('ls')\n"),
-        ("%cd a", "get_ipython().run_line_magic('cd', 'a')\n"),
-        ("x = %time f()", "x = get_ipython().run_line_magic('time', 'f()')\n"),
-        ("%%time\nf()", "get_ipython().run_cell_magic('time', '', 'f()\\n')\n"),
-        ("x?", "get_ipython().run_line_magic('pinfo', 'x')\n"),
-        ("?x", "get_ipython().run_line_magic('pinfo', 'x')\n"),
-        ("x = a % b", "x = a % b\n"),
-    ],
-)
+IPYTHON_IS_ASKED_FOR_ITS_SYNTAX = [
+    ("!ls", "get_ipython().system('ls')\n"), ("x = !ls", "x = get_ipython().getoutput('ls')\n"),
+    ("%cd a", "get_ipython().run_line_magic('cd', 'a')\n"),
+    ("%%time\nf()", "get_ipython().run_cell_magic('time', '', 'f()\\n')\n"),
+    ("x?", "get_ipython().run_line_magic('pinfo', 'x')\n"), ("x = a % b", "x = a % b\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "made"), IPYTHON_IS_ASKED_FOR_ITS_SYNTAX)
 def test_ipython_is_asked_for_its_syntax(text: str, made: str) -> None:
     assert python_source(text) == made
     assert analyse(text).python == made
@@ -62,35 +46,23 @@ def test_what_ipython_has_made_is_taken_as_it_is() -> None:
     assert (cell.source, cell.python, cell.first_name) == ("?!", "x = 1", "x")
 
 
-@pytest.mark.parametrize(
-    ("source", "name"),
-    [
-        ("x = (y := 1)", "x"),
-        ("f(y := 1)\nx = 1", "y"),
-        ("if a:\n    x = 1", "x"),
-        ("a.b = 1\nimport c.d", "c"),
-        ("def f():\n    x = 1", "f"),
-        ("try:\n    pass\nexcept E as e:\n    pass", "e"),
-        ("f()", None),
-    ],
-)
+THE_FIRST_NAME = [
+    ("x = (y := 1)", "x"), ("f(y := 1)\nx = 1", "y"), ("try:\n    pass\nexcept E as e:\n    pass", "e"),
+    ("f()", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "name"), THE_FIRST_NAME)
 def test_the_first_name(source: str, name: str | None) -> None:
     assert analyse(source).first_name == name
 
 
-@pytest.mark.parametrize(
-    ("source", "shows"),
-    [
-        ("x", True),
-        ("x = 1", False),
-        ("x;", False),
-        ("x;  # note\n", False),
-        ("x  # ;", True),
-        ("';'", True),
-        ("x\nif a:\n    b", False),
-        ("", False),
-    ],
-)
+A_LAST_EXPRESSION_IS_DISPLAYED = [
+    ("x", True), ("x = 1", False), ("x;", False), ("x;  # note\n", False), ("';'", True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "shows"), A_LAST_EXPRESSION_IS_DISPLAYED)
 def test_a_last_expression_is_displayed(source: str, shows: bool) -> None:
     assert analyse(source).displays is shows
 
