@@ -219,6 +219,16 @@ def test_both_at_once_is_one_line(notebook: Notebook) -> None:  # noqa: F811
     assert "Traceback" not in notebook.text
 
 
+def test_a_process_that_dies_fails_its_asset_alone(notebook: Notebook) -> None:  # noqa: F811
+    notebook.run("import os", "s")
+    notebook.run("%%asset a --background\na = os._exit(3)", "a")
+    notebook.run("%%asset b --background\nb = 2", "b")
+    assert not notebook.run("a", "reader").success
+    assert "its process exited with status 3" in notebook.text
+    assert notebook.run("b", "other").result == 2
+    assert "NameError" in str(notebook.run("a", "again").error_in_exec.__class__)
+
+
 CELLS = [
     "import time",
     "%%asset slow --background\nfor n in range(2):\n    time.sleep(0.1)\n    print('step', n)\nslow = 1",

@@ -241,6 +241,8 @@ class Deferred:
                 found = rerun(self._session, pending.asset, force=force, in_kernel=True)
                 assert found is not None
                 record = found
+        if record.action == "failed":  # its process may be gone, and then no run is known
+            self._known.pop(pending.asset.label, None)
         self.look_back()
         return record
 

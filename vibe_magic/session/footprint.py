@@ -76,7 +76,9 @@ class Footprint:
             reads,
             writes,
             live.reach.values,
-            bool(facts.hazards or live.reach.problems or _sets_code(live)),
+            any(hazard.kind != "exit" for hazard in facts.hazards)
+            or bool(live.reach.problems)
+            or _sets_code(live),
         )
 
     def meets(self, other: Footprint) -> bool:
@@ -128,7 +130,7 @@ def reason_against(live: Live, before: Trace | None) -> str:
     before : Trace or None
         Of a run of the same asset.
     """
-    blockers = live.blockers()
+    blockers = live.blockers(but="exit" if live.asset.spec.background else "")  # a worker may end itself
     if blockers:
         return str(blockers[0])
     if not live.asset.cell.facts.writes:

@@ -10,7 +10,7 @@ ONLY_DEFINE = [
     "import a.b as c", "from a import b, c as d", "def f(): return g()",
     "async def f(a, /, b: int = 1, *c, d='x', **e) -> list[int]: pass", "def f(a=(1, -2, None)): pass",
     "class C: pass",
-    "class C(a.B, D[int]):\n    'doc'\n    x = 1\n    y: int\n    z: int | None = (1, 2)\n    def f(self): pass",
+    "class C(a.B, D[int]):\n    'doc'\n    x = 1\n    y: int\n    z: int | D = (1, 2)\n    def f(s): pass",
 ]  # fmt: skip
 
 
@@ -31,25 +31,25 @@ def test_what_may_do_more_is_no_definition(source: str) -> None:
     assert not is_definition(parse(source).body[0])
 
 
-NAMES_THAT_A_STATEMENT_BINDS = [
+BOUND = [
     ("import a.b, c.d as e", ["a", "e"]), ("def f(a): b = 1", ["f"]), ("class C: x = 1", ["C"]),
     ("a = b = c", ["a", "b"]), ("x = (y := 1)", ["x", "y"]), ("del x, y.z", ["x"]), ("a.b = c[0] = d", []),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("source", "names"), NAMES_THAT_A_STATEMENT_BINDS)
+@pytest.mark.parametrize(("source", "names"), BOUND)
 def test_names_that_a_statement_binds(source: str, names: list[str]) -> None:
     assert bound_names(parse(source).body[0]) == names
 
 
-NAMES_THAT_DEFINITIONS_ALONE_BIND = [
+ALONE = [
     ("import a\ndef f(): pass\nclass C: pass\nx = 1", "a f C"), ("def f(): pass\nf = d(f)", ""),
     ("def f(): pass\nf.a = 1", ""), ("class C: pass\nsetattr(C, 'a', 1)\nimport b", "b"),
     ("import a, b\nb = 1", ""),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("source", "names"), NAMES_THAT_DEFINITIONS_ALONE_BIND)
+@pytest.mark.parametrize(("source", "names"), ALONE)
 def test_names_that_definitions_alone_bind(source: str, names: str) -> None:
     cell = analyse(source)
     assert cell.defines == frozenset(names.split())

@@ -12,7 +12,7 @@ SAME = [
     ("x=1", "x  =  1  # note"), ("x = 'a'", 'x = """a"""'), ("x = 'a' 'b'", "x = 'ab'"),
     ("x = 10_0", "x = 0x64"), ("x = 1; y = 2", "x = 1\n\n\ny = 2\n"), ("x = 1  # type: int", "x = 1"),
     ("def f():\n    'one'\n    return 1", "def f():\n    return 1"),
-    ("class C:\n    'one'\n    async def f(self):\n        'two'\n        pass", "class C:\n    'x'\n    async def f(self): pass"),
+    ("class C:\n    'one'\n    async def f(s):\n        'two'\n        s", "class C:\n    async def f(s): s"),
 ]  # fmt: skip
 
 

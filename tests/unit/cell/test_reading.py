@@ -109,14 +109,14 @@ def test_modules_are_what_is_imported_and_used(source: str, modules: set[tuple[s
     assert analyse(source).facts.modules == modules
 
 
-FACTS_OF_ONE_FUNCTION_ARE_THOSE_OF_ITS_CALL = [
+CALLED = [
     ("def f(a, b=d):\n    return a + k", "k"),
     ("async def f():\n    def g():\n        return k\n    return h", "h k"),
     ("class C(B):\n    def f(self):\n        return k", "B k"), ("def f():\n    nonlocal n\n    n += 1", ""),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("source", "reads"), FACTS_OF_ONE_FUNCTION_ARE_THOSE_OF_ITS_CALL)
+@pytest.mark.parametrize(("source", "reads"), CALLED)
 def test_facts_of_one_function_are_those_of_its_call(source: str, reads: str) -> None:
     node = ast.parse(source).body[0]
     assert facts_of(node.value if isinstance(node, ast.Expr) else node).reads == words(reads)

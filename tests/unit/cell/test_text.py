@@ -27,7 +27,7 @@ def test_python_is_left_as_typed(text: str) -> None:
     assert python_source(text) == text
 
 
-IPYTHON_IS_ASKED_FOR_ITS_SYNTAX = [
+SYNTAX = [
     ("!ls", "get_ipython().system('ls')\n"), ("x = !ls", "x = get_ipython().getoutput('ls')\n"),
     ("%cd a", "get_ipython().run_line_magic('cd', 'a')\n"),
     ("%%time\nf()", "get_ipython().run_cell_magic('time', '', 'f()\\n')\n"),
@@ -35,7 +35,7 @@ IPYTHON_IS_ASKED_FOR_ITS_SYNTAX = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "made"), IPYTHON_IS_ASKED_FOR_ITS_SYNTAX)
+@pytest.mark.parametrize(("text", "made"), SYNTAX)
 def test_ipython_is_asked_for_its_syntax(text: str, made: str) -> None:
     assert python_source(text) == made
     assert analyse(text).python == made
@@ -46,23 +46,23 @@ def test_what_ipython_has_made_is_taken_as_it_is() -> None:
     assert (cell.source, cell.python, cell.first_name) == ("?!", "x = 1", "x")
 
 
-THE_FIRST_NAME = [
+FIRST = [
     ("x = (y := 1)", "x"), ("f(y := 1)\nx = 1", "y"), ("try:\n    pass\nexcept E as e:\n    pass", "e"),
     ("f()", None),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("source", "name"), THE_FIRST_NAME)
+@pytest.mark.parametrize(("source", "name"), FIRST)
 def test_the_first_name(source: str, name: str | None) -> None:
     assert analyse(source).first_name == name
 
 
-A_LAST_EXPRESSION_IS_DISPLAYED = [
+DISPLAYED = [
     ("x", True), ("x = 1", False), ("x;", False), ("x;  # note\n", False), ("';'", True),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("source", "shows"), A_LAST_EXPRESSION_IS_DISPLAYED)
+@pytest.mark.parametrize(("source", "shows"), DISPLAYED)
 def test_a_last_expression_is_displayed(source: str, shows: bool) -> None:
     assert analyse(source).displays is shows
 
