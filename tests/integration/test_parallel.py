@@ -57,8 +57,9 @@ def children() -> list[psutil.Process]:
 def sleeps(process: psutil.Process) -> bool:
     """Tell a body from its nursery: it is a child of it."""
     try:
-        return "prepare" in " ".join(process.cmdline()) and process.parent().pid != os.getpid()
-    except psutil.NoSuchProcess:
+        forked = "prepare" in " ".join(process.cmdline()) and process.parent().pid != os.getpid()
+        return forked and os.getpgid(process.pid) == process.pid  # the others are spare
+    except (psutil.NoSuchProcess, ProcessLookupError):
         return False
 
 
@@ -263,7 +264,7 @@ def sleepers(process: psutil.Process) -> list[psutil.Process]:
     """Return the bodies below a process."""
     found = process.children(recursive=True)
     nurseries = [one.pid for one in found if "bodies" in " ".join(one.cmdline())]
-    return [one for one in found if one.ppid() in nurseries]
+    return [one for one in found if one.ppid() in nurseries and os.getpgid(one.pid) == one.pid]
 
 
 @pytest.mark.parametrize("engine", ENGINES)

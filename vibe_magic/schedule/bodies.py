@@ -12,14 +12,18 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from .spares import Spares
 from .wire import Order, receive, send
 
 __all__ = ["serve"]
 
 _START_LIMIT_S = 60.0
 _PARENT_POLL_MS = 500
+_LULL_MS = 20
+"""After so long without an event there is time for forking ahead."""
 _INPUT = 0
 """The descriptor whose end means that nobody needs this process any more."""
 
@@ -38,7 +42,7 @@ class _Bodies:
 
     def reap(self) -> None:
         """Tell of bodies that have ended how they did."""
-        while self.by_pid:
+        while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
@@ -86,14 +90,17 @@ def serve(listening: int, preload: str) -> None:
     with _watched(parent):
         _function(preload)()
     wake = _woken_by_children()
-    bodies = _Bodies()
+    bodies, spares = _Bodies(), Spares(_run)
     while os.getppid() == parent:  # a process that was forked may hold the other end of the input
         waiting = {sock.fileno(): sock for sock in bodies.by_pid.values()}
-        ready = _ready((_INPUT, listener.fileno(), wake.fileno()), waiting)
+        limit_ms = _LULL_MS if spares.lacking else _PARENT_POLL_MS
+        ready = _ready((_INPUT, listener.fileno(), wake.fileno()), waiting, limit_ms)
         if _INPUT in ready:
             break
         if listener.fileno() in ready:
-            _admit(listener, bodies)
+            _admit(listener, bodies, spares)
+        if not ready and spares.lacking:
+            spares.add(partial(_close, listener, *bodies.by_pid.values()))
         for fd in ready & waiting.keys():
             bodies.kill(waiting[fd])
         with contextlib.suppress(BlockingIOError):
@@ -132,17 +139,17 @@ def _woken_by_children() -> socket.socket:
     return wake
 
 
-def _ready(readable: Iterable[int], waiting: Iterable[int]) -> set[int]:
+def _ready(readable: Iterable[int], waiting: Iterable[int], limit_ms: int) -> set[int]:
     """Return the descriptors from which something can be read, and those whose other end is gone."""
     poll = select.poll()
     for fd in readable:
         poll.register(fd, select.POLLIN)
     for fd in waiting:
         poll.register(fd, getattr(select, "POLLRDHUP", 0) | select.POLLHUP)
-    return {fd for fd, _ in poll.poll(_PARENT_POLL_MS)}
+    return {fd for fd, _ in poll.poll(limit_ms)}
 
 
-def _admit(listener: socket.socket, bodies: _Bodies) -> None:
+def _admit(listener: socket.socket, bodies: _Bodies, spares: Spares) -> None:
     sock, _ = listener.accept()
     sock.settimeout(_START_LIMIT_S)
     order = receive(sock)
@@ -151,33 +158,29 @@ def _admit(listener: socket.socket, bodies: _Bodies) -> None:
             bodies.kill_all(order.channel)
         sock.close()
         return
-    _warm(order.modules)
-    pid = os.fork()
-    if pid:
-        with contextlib.suppress(OSError):
-            os.setpgid(pid, pid)
-            send(sock, pid)  # its time runs from now on
-        bodies.add(pid, sock, order.channel)
-        return
-    status = 1
-    try:
-        os.setpgid(0, 0)
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        listener.close()
-        for other in bodies.by_pid.values():
-            other.close()
+    if _warm(order.modules):
+        spares.discard()
+    pid = spares.give(order, partial(_close, listener, sock, *bodies.by_pid.values()))
+    with contextlib.suppress(OSError):
+        os.setpgid(pid, pid)
+        send(sock, pid)  # its time runs from now on
+    bodies.add(pid, sock, order.channel)
+    spares.need(len(bodies.by_pid))
+
+
+def _close(*socks: socket.socket) -> None:
+    for sock in socks:
         sock.close()
-        status = _run(order)
-    finally:
-        os._exit(status)
 
 
-def _warm(modules: Iterable[str]) -> None:
+def _warm(modules: Iterable[str]) -> bool:
+    """Import what is not imported yet; tell whether there was anything."""
+    known = len(sys.modules)
     for name in modules:
         if name not in sys.modules:
             with contextlib.suppress(Exception):  # the body will meet the same fault, where it can be told
                 importlib.import_module(name)
+    return len(sys.modules) != known
 
 
 def _run(order: Order) -> int:

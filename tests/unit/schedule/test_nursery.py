@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -188,3 +189,44 @@ def test_a_nursery_whose_socket_was_swept_away_is_replaced(heard):
     assert gone(ours.process.pid)
     assert supervise(call(again, channel.address, ("say", "here"))).status == 0
     assert said.get(timeout=10)[0] == "here"
+
+
+def spare(nursery: Nursery) -> set[int]:
+    """Return the processes that wait for an order, once there are any."""
+    end_s = time.monotonic() + 30.0
+    while time.monotonic() < end_s:
+        found = {child.pid for child in psutil.Process(nursery.process.pid).children()}
+        if found:
+            return found
+        time.sleep(0.01)
+    return set()
+
+
+def test_a_body_was_there_before_its_order(nursery, heard):
+    channel, said = heard
+    assert supervise(call(nursery, channel.address, ("say", 1))).status == 0
+    said.get(timeout=10)
+    waiting = spare(nursery)
+    assert supervise(call(nursery, channel.address, ("say", 2))).status == 0
+    assert said.get(timeout=10)[1] in waiting
+
+
+def test_what_was_there_before_an_import_goes(nursery, heard):
+    channel, said = heard
+    assert supervise(call(nursery, channel.address, ("say", 1))).status == 0
+    said.get(timeout=10)
+    waiting = spare(nursery)
+    order = call(nursery, channel.address, ("say", 2))
+    new = replace(order, order=replace(order.order, modules=("colorsys",)))
+    assert supervise(new).status == 0
+    assert said.get(timeout=10)[1] not in waiting
+    assert all(map(gone, waiting))
+
+
+def test_spare_processes_end_with_a_nursery_that_is_killed(nursery, heard):
+    channel, said = heard
+    assert supervise(call(nursery, channel.address, ("say", 1))).status == 0
+    waiting = spare(nursery)
+    nursery.process.kill()
+    assert waiting
+    assert all(map(gone, waiting))

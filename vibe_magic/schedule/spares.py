@@ -1,0 +1,98 @@
+"""Processes that are forked before they are needed, so that a body starts at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .wire import Order, receive, send
+
+__all__ = ["Spares"]
+
+_MOST = 8
+
+
+@dataclass
+class Spares:
+    """Processes that wait for an order; each takes one and ends with it.
+
+    Parameters
+    ----------
+    run : callable
+        Takes an order, in the process that is to run it; returns the exit status.
+
+    Attributes
+    ----------
+    wanted : int
+        How many are to wait: as many as have been needed at once.
+    """
+
+    run: Callable[[Order], int]
+    wanted: int = 0
+    _waiting: list[tuple[int, socket.socket]] = field(default_factory=list)
+
+    @property
+    def lacking(self) -> bool:
+        """Whether fewer wait than are wanted."""
+        return len(self._waiting) < self.wanted
+
+    def give(self, order: Order, close: Callable[[], None]) -> int:
+        """Have a process run an order; return its number.
+
+        Parameters
+        ----------
+        order : Order
+            What to do.
+        close : callable
+            Closes what a new process inherits and must not hold.
+        """
+        while True:
+            pid, sock = self._waiting.pop(0) if self._waiting else self._fork(close)
+            with sock:
+                try:
+                    send(sock, order)
+                except OSError:
+                    continue  # somebody has killed it
+            return pid
+
+    def add(self, close: Callable[[], None]) -> None:
+        """Fork one more."""
+        self._waiting.append(self._fork(close))
+
+    def need(self, count: int) -> None:
+        """Take note that so many were needed at once."""
+        self.wanted = min(_MOST, max(self.wanted, count))
+
+    def discard(self) -> None:
+        """Let those go that wait: what they were forked from has changed."""
+        for _, sock in self._waiting:
+            sock.close()
+        self._waiting.clear()
+
+    def _fork(self, close: Callable[[], None]) -> tuple[int, socket.socket]:
+        ours, theirs = socket.socketpair()
+        pid = os.fork()
+        if pid:
+            theirs.close()
+            return pid, ours
+        status = 1
+        try:
+            ours.close()
+            close()
+            self.discard()
+            status = self._obey(theirs)
+        finally:
+            os._exit(status)
+
+    def _obey(self, sock: socket.socket) -> int:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        with sock:
+            order = receive(sock)
+        if order is None:
+            return 0
+        os.setpgid(0, 0)
+        return self.run(order)
