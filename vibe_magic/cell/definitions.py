@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 
+from .scope import bindings
+
 __all__ = ["bound_names", "definitions", "is_definition"]
 
 _QUIET = (
@@ -50,6 +52,7 @@ def definitions(tree: ast.Module, stores: frozenset[str]) -> tuple[tuple[ast.stm
         Attributes that the cell sets; what it changes after the definition must be stored.
     """
     touched = {target.partition(".")[0] for target in stores}
+    touched |= {n for node in ast.walk(tree) if isinstance(node, ast.Global) for n in node.names}
     names: dict[str, bool] = {}
     for statement in tree.body:
         pure = is_definition(statement)
@@ -67,7 +70,9 @@ def bound_names(statement: ast.stmt) -> list[str]:
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return [statement.name]
     stored = (ast.Store, ast.Del)
-    return [n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, stored)]
+    found = [n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, stored)]
+    inside = bindings([statement]).names  # imports and definitions in branches, too
+    return [*found, *sorted(inside - set(found))]
 
 
 def _plain_signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

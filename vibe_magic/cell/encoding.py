@@ -66,5 +66,6 @@ def _undocumented(body: list[ast.stmt]) -> list[ast.stmt]:
 
 
 def _constant(value: object) -> bytes:
-    text = repr(value).encode("utf-8", "surrogatepass")
+    large = isinstance(value, int) and value.bit_length() > 1024  # decimal digits are limited
+    text = (hex(value) if large else repr(value)).encode("utf-8", "surrogatepass")  # type: ignore[arg-type]
     return b"<%s %d:%s>" % (type(value).__name__.encode(), len(text), text)

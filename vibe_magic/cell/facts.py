@@ -20,7 +20,7 @@ class Hazard:
     detail : str
         What it is, as a person would type it: ``globals()``, ``%cd``, ``_3``.
     line : int
-        1-based line in the code that was analysed.
+        1-based line in the code that was analysed; 0 where a function is called that holds it.
     """
 
     kind: str

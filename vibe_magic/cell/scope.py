@@ -79,6 +79,8 @@ class Scope:
         while scope is not None:
             if name in scope.nonlocals:
                 return True
+            if name in scope.globals:
+                return False
             scope = scope.parent
         return False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import io
 import re
 import tokenize
@@ -66,7 +67,9 @@ def split_header(text: str) -> tuple[str | None, str]:
 def python_source(text: str) -> str:
     """Return what IPython makes of a cell; IPython is only asked where the text needs it."""
     if not _SPECIAL.search(text):
-        return text
+        with contextlib.suppress(SyntaxError):
+            parse(text)
+            return text
     from IPython.core.inputtransformer2 import TransformerManager
 
     return str(TransformerManager().transform_cell(text))  # type: ignore[no-untyped-call]

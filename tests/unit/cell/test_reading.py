@@ -41,7 +41,7 @@ READS = [
     ("class C:\n    a = 1\n    def f(self):\n        return a\nC", "a"),
     ("def f(k):\n    class C:\n        k = k\n    return C\nf(1)", "k"),
     ("class C:\n    def f(self):\n        return __k\nC", "_C__k"), ("from a import b as c\nc, b", "b"),
-    ("from a import *\nb", "b"), ("exec('y = x')\ny", "x"), ("%time y = f(x)\ny", "f x"),
+    ("from a import *\nb", "b"), ("exec('y = x')\ny", "exec x"), ("%time y = f(x)\ny", "f x"),
 ]  # fmt: skip
 
 

@@ -224,7 +224,7 @@ def test_what_was_there_before_an_import_goes(nursery, heard):
 
 
 def test_spare_processes_end_with_a_nursery_that_is_killed(nursery, heard):
-    channel, said = heard
+    channel, _ = heard
     assert supervise(call(nursery, channel.address, ("say", 1))).status == 0
     waiting = spare(nursery)
     nursery.process.kill()

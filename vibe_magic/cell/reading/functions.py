@@ -75,24 +75,26 @@ class Functions(Statements):
         reader = type(self)(Scope("class", self.scope, bindings(node.body), node.name), self.later)
         reader.own = set(self.own)
         reader.lazy_notes = self.lazy_notes
-        methods = [part for part in node.body if isinstance(part, FUNCTIONS)]
+        methods = [p for p in node.body if isinstance(p, ast.FunctionDef | ast.AsyncFunctionDef)]
         rest = [part for part in _undocumented(node.body) if part not in methods]
         reader.block(cast("list[ast.stmt]", rest))
         self._absorb(reader)
         for method in methods:
-            self._method(node, reader.scope, method)
+            called = method.name in reader.mentions or not all(map(_is_inert, method.decorator_list))
+            self._method(node, reader.scope, method, called)
         self.bind(node.name)
         if node.decorator_list or node.keywords or node.bases:
             self._wake(node.name)
 
-    def _method(self, node: ast.ClassDef, scope: Scope, method: ast.AST) -> None:
-        assert isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef)
+    def _method(
+        self, node: ast.ClassDef, scope: Scope, method: ast.FunctionDef | ast.AsyncFunctionDef, called: bool
+    ) -> None:
         for decorator in method.decorator_list:
             self.visit(decorator)
         self._signature(method.args)
         reader = type(self)(scope, later=True)
         reader.body_of(method)
-        if self.scope.kind == "module" and not self.later:
+        if self.scope.kind == "module" and not self.later and not called:
             self.waiting.setdefault(node.name, []).append(cast(Self, reader))
         else:
             self._absorb(reader)
@@ -122,6 +124,28 @@ class Functions(Statements):
             self.scope = self.scope.parent
         self.bind(node.target.id)
         self.scope = scope
+
+
+_INERT = frozenset(
+    [
+        "abstractmethod",
+        "cached_property",
+        "classmethod",
+        "deleter",
+        "getter",
+        "overload",
+        "override",
+        "property",
+        "setter",
+        "staticmethod",
+    ]
+)
+"""Decorators that do not call what they decorate."""
+
+
+def _is_inert(decorator: ast.expr) -> bool:
+    last = decorator.attr if isinstance(decorator, ast.Attribute) else getattr(decorator, "id", "")
+    return last in _INERT
 
 
 def _undocumented(body: Sequence[ast.stmt | ast.expr]) -> list[ast.stmt | ast.expr]:

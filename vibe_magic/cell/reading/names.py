@@ -18,7 +18,12 @@ class Names:
     Attributes
     ----------
     own : set of str
-        Global names that the code has bound on every way to the present point.
+        Global names that the code has bound on every way to the present point; those of a class that is
+        being made with a dot in front.
+    waiting, awake : dict of str to list of Names
+        The functions made so far, by name: those that cannot have been called, and those that may have been.
+    around : dict of str to set of str
+        What is read of names that belong to functions around the code.
     """
 
     def __init__(self, scope: Scope | None = None, later: bool = False) -> None:
@@ -38,6 +43,9 @@ class Names:
         self.seeds = False
         self.mentions: set[str] = set()
         self.waiting: dict[str, list[Self]] = {}
+        self.awake: dict[str, list[Self]] = {}
+        self.waking: set[str] = set()
+        self.around: dict[str, set[str]] = {}
         self.lazy_notes = False
 
     # Results
@@ -50,7 +58,6 @@ class Names:
                 self.modules |= specs
         mentions = self.mentions.union(*(r.mentions for r in idle))
         deferred = {name for r in idle for name in r.reads}
-        hidden = {h for r in idle for h in r.hazards}
         writes = dict(self.writes)
         return Facts(
             reads=frozenset(self.reads),
@@ -63,7 +70,7 @@ class Names:
             stores=frozenset(self.stores),
             strings=frozenset(self.strings),
             env=frozenset(self.env),
-            hazards=tuple(sorted(set(self.hazards) - hidden, key=_place)),
+            hazards=tuple(sorted(set(self.hazards), key=_place)),
             introspects=not INTROSPECTION.isdisjoint(self.mentions),
             seeds=self.seeds,
             mentions=frozenset(mentions),
@@ -77,14 +84,13 @@ class Names:
                 self._absorb(reader)
 
     def _absorb(self, other: Self) -> None:
-        """Add what a function does that may be called at this point."""
-        for name, paths in other.reads.items():
-            if name not in self.own:
-                self.reads.setdefault(name, set()).update(paths)
+        """Add what a function does that may be called at this point for the first time."""
         for name, specs in other.imports.items():
             self.imports.setdefault(name, set()).update(specs)
-        for name in other.reads:
-            self._use(name, other.reads[name])
+        for name, paths in (*other.reads.items(), *other.around.items()):
+            self._use(name, paths, 0)
+        for name, paths in other.around.items():
+            self.around.setdefault(name, set()).update(paths)
         self.used_imports |= other.used_imports
         self.writes |= other.writes
         self.hazards += other.hazards
@@ -93,6 +99,12 @@ class Names:
             getattr(self, field).update(getattr(other, field))
         for name, readers in other.waiting.items():
             self.waiting.setdefault(name, []).extend(readers)
+        self._absorb_reads(other)
+
+    def _absorb_reads(self, other: Self) -> None:
+        for name, paths in other.reads.items():
+            if name not in self.own:
+                self.reads.setdefault(name, set()).update(paths)
         for name in list(other.reads):
             self._wake(name)
 
@@ -102,8 +114,9 @@ class Names:
         """Note that a name is read, with the attributes taken from it."""
         name = self.scope.mangle(name)
         self.mentions.add(name)
-        self._use(name, {path})
+        self._use(name, {path}, line)
         if not self._is_global(name):
+            self.around.setdefault(name, set()).add(path)
             return
         self._wake(name)
         if name in self.own:
@@ -113,35 +126,43 @@ class Names:
         if history(name):
             self.hazards.append(Hazard("history", name, line))
 
-    def _use(self, name: str, paths: Iterable[str]) -> None:
+    def _use(self, name: str, paths: Iterable[str], line: int) -> None:
         for module, attribute in self.imports.get(name, ()):
             self.used_imports.add(name)
             for path in paths:
                 dotted = ".".join(filter(None, (attribute, path)))
                 self.modules.add((module, dotted))
-                self.hazards += hazards_of_name(module, dotted, 0, self.later)
+                self.hazards += hazards_of_name(module, dotted, line, self.later)
 
     def _wake(self, name: str) -> None:
-        """Take the functions of this name as called from now on."""
-        for reader in self.waiting.pop(name, ()):
+        """Take the functions of this name as called here, whether or not they were before.
+
+        Each counts once: what they call themselves may lead back to them.
+        """
+        first = not self.waking
+        if name in self.waking:
+            return
+        self.waking.add(name)
+        for reader in self.awake.get(name, ()):
+            self._absorb_reads(reader)
+        called = self.waiting.pop(name, [])
+        self.awake.setdefault(name, []).extend(called)
+        for reader in called:
             self._absorb(reader)
+        if first:
+            self.waking.clear()
 
     def _is_global(self, name: str) -> bool:
         if self.scope.kind == "class" and name in self.scope.locals:
-            return name not in self._class_bound
+            return f".{name}" not in self.own
         return self.scope.owner(name) is None and not self.scope.borrows(name)
-
-    @property
-    def _class_bound(self) -> set[str]:
-        found: set[str] = self.__dict__.setdefault("_bound_in_class", set())
-        return found
 
     def bind(self, name: str) -> None:
         """Note that a name is bound."""
         name = self.scope.mangle(name)
         self.mentions.add(name)
         if self.scope.kind == "class" and name in self.scope.locals:
-            self._class_bound.add(name)
+            self.own.add(f".{name}")
         elif self.scope.owner(name) is None and not self.scope.borrows(name):
             self.writes[name] = None
             if not self.later:

@@ -52,8 +52,11 @@ class Reader(Functions):
 
     def visit_Compare(self, node: ast.Compare) -> None:
         self._environ(node.comparators[0], node.left)
-        for part in (node.left, *node.comparators):
-            self.visit(part)
+        self.visit(node.left)
+        self.visit(node.comparators[0])
+        with self._maybe():
+            for part in node.comparators[1:]:
+                self.visit(part)
 
     def _environ(self, target: ast.AST, name: ast.AST) -> None:
         literal = isinstance(name, ast.Constant) and isinstance(name.value, str)
@@ -85,6 +88,8 @@ class Reader(Functions):
         text = node.args[0]
         if not (isinstance(text, ast.Constant) and isinstance(text.value, str)):
             return False
+        if dotted not in self.own:  # by that name there may be a function of the notebook
+            self.reads.setdefault(dotted, set()).add("")
         return self._code(text.value)
 
     def _code(self, text: str) -> bool:
@@ -103,6 +108,8 @@ class Reader(Functions):
         if _dotted(func.value) != "get_ipython()":
             return False
         texts = [a.value for a in node.args if isinstance(a, ast.Constant)]
+        if not texts or node.keywords or len(texts) != len(node.args):
+            return False
         if func.attr in ("system", "getoutput"):
             self.hazards.append(Hazard("process", f"!{''.join(map(str, texts))}", node.lineno))
             return True
@@ -124,7 +131,20 @@ class Reader(Functions):
         line = texts[0] if code and len(code) == len(words) else ""
         if len(code) != len(words) and sign == "%":
             return False
-        return all(self._code(text) for text in (line, *texts[1:]) if text.strip())
+        body = "\n".join(text for text in (line, *texts[1:]) if text.strip())
+        return self._timed(body) if name == "timeit" else self._code(body)
+
+    def _timed(self, text: str) -> bool:
+        """Walk what runs in a function of its own and binds nothing in the notebook."""
+        try:
+            node = ast.Lambda(ast.arguments([], [], None, [], [], None, []), ast.Constant(None))
+            timed = ast.FunctionDef("timed", node.args, parse(text).body or [ast.Pass()], [])
+        except (SyntaxError, ValueError):
+            return False
+        reader = type(self)(self.scope, later=True)
+        reader.body_of(timed)
+        self._absorb(reader)
+        return True
 
     def visit_Constant(self, node: ast.Constant) -> None:
         text = node.value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from ..facts import Hazard
 from .names import Names
@@ -82,23 +82,26 @@ class Statements(Names):
 
     def visit_While(self, node: ast.While) -> None:
         self.visit(node.test)
-        with self._maybe():
-            self.block(node.body)
-            self.block(node.orelse)
+        for branch in (node.body, node.orelse):
+            with self._maybe():
+                self.block(branch)
 
     def visit_With(self, node: ast.With | ast.AsyncWith) -> None:
-        swallows = False
-        for item in node.items:
-            self.visit(item.context_expr)
-            self.visit(item.optional_vars)
-            swallows |= bool(_SWALLOWS.search(ast.unparse(item.context_expr)))
-        if swallows:
-            with self._maybe():
-                self.block(node.body)
-        else:
+        with ExitStack() as swallowed:
+            for item in node.items:
+                self.visit(item.context_expr)
+                self.visit(item.optional_vars)
+                if self._swallows(item.context_expr):
+                    swallowed.enter_context(self._maybe())
             self.block(node.body)
 
     visit_AsyncWith = visit_With
+
+    def _swallows(self, manager: ast.expr) -> bool:
+        """Tell whether a context manager may let the rest of its block be left out, as far as names tell."""
+        names = {node.id for node in ast.walk(manager) if isinstance(node, ast.Name)}
+        imported = (attribute for name in names for _, attribute in self.imports.get(name, ()))
+        return bool(_SWALLOWS.search(" ".join((ast.unparse(manager), *imported))))
 
     def visit_Try(self, node: ast.Try) -> None:
         before = set(self.own)
@@ -110,8 +113,9 @@ class Statements(Names):
             self.visit(handler)
             if not _leaves(handler.body):
                 after.append(self.own)
-        self.own = set.intersection(*after)
+        ended, self.own = set.intersection(*after), set(before)
         self.block(node.finalbody)
+        self.own = ended | (self.own - before)
 
     visit_TryStar = visit_Try
 
@@ -159,15 +163,28 @@ class Statements(Names):
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         if isinstance(node.target, ast.Name):
             self.read(node.target.id, "", node.lineno)
-        self.visit(node.value)
-        self.visit(node.target)
+            self.visit(node.value)
+            self.visit(node.target)
+        else:
+            self.visit(node.target)
+            self.visit(node.value)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        if not self.lazy_notes and self.scope.kind != "function":
-            self.visit(node.annotation)
         self.visit(node.value)
         if node.value is not None or not isinstance(node.target, ast.Name):
             self.visit(node.target)
+        if not self.lazy_notes and self.scope.kind != "function":
+            self.visit(node.annotation)
+
+    def visit_Assert(self, node: ast.Assert) -> None:
+        self.visit(node.test)
+        with self._maybe():
+            self.visit(node.msg)
+
+    def visit_Dict(self, node: ast.Dict) -> None:
+        for key, value in zip(node.keys, node.values, strict=True):
+            self.visit(key)
+            self.visit(value)
 
     def visit_Delete(self, node: ast.Delete) -> None:
         for target in node.targets:
@@ -177,7 +194,10 @@ class Statements(Names):
 
     def _delete(self, name: str) -> None:
         name = self.scope.mangle(name)
-        if self.scope.owner(name) is None and self.scope.kind != "class":
+        if self.scope.kind == "class" and name in self.scope.locals:
+            self.own.discard(f".{name}")
+        elif self.scope.owner(name) is None:
+            self.own.discard(name)
             self.deletes.add(name)
 
     def visit_Import(self, node: ast.Import) -> None:
