@@ -17,7 +17,7 @@ from vibe_magic.cell import analyse, bound_names, encode, parse, python_source
         ("def f():\n    return k\ndef g():\n    return f()\nif c:\n    k = 1\n    g()\ng()", "k"),
         ("x = eval('test')", "eval"),
         (
-            "try:\n    try:\n        x = int('a')\n    finally:\n        print(x)\nexcept ValueError:\n    pass",
+            "try:\n    try:\n        x = f()\n    finally:\n        print(x)\nexcept ValueError:\n    pass",
             "x",
         ),
         ("while False:\n    x = 1\nelse:\n    print(x)", "x"),
