@@ -56,6 +56,32 @@ CASES = [
     ),
     Case("one and true", ("x = 1", A + "y = repr(x)"), ("x = True", A + "y = repr(x)"), ran=("y",)),
     Case(
+        "a global that a function had bound before",
+        ("def f():\n    global made\n    made = 1\n    return 0", "made = 1", A + "y = f()"),
+        ("def f():\n    global made\n    made = 1\n    return 0", "other = 1", A + "y = f()", "made"),
+        ran=("y",),
+    ),
+    Case(
+        "a constant bound in a branch that a called function reads",
+        ("c = 0\nk = 1", A + "def g():\n    return k\nif c:\n    k = 2\n    g()\ny = g()"),
+        ("c = 0\nk = 3", A + "def g():\n    return k\nif c:\n    k = 2\n    g()\ny = g()"),
+        ran=("g",),
+    ),
+    Case(
+        "an import with a second choice",
+        (
+            "c = 0",
+            A
+            + "import json as j\ntry:\n    import string as j\nexcept ImportError:\n    pass\ny = j.__name__",
+        ),
+        (
+            "c = 0",
+            A
+            + "import json as j\ntry:\n    import string as j\nexcept ImportError:\n    pass\ny = j.__name__",
+            "j",
+        ),
+    ),
+    Case(
         "comments and blank lines",
         ("x = 1", A + "y = x + 1"),
         ("x = 1  # one", A + "\n# comment\ny = (x  + 1)"),

@@ -77,7 +77,7 @@ class Run:
             outputs = _with_result(outputs)
         effects = Effects.of(
             self.job,
-            self._bindings.changes(self.job.namespace, self.job.cell.facts.writes),
+            self._bindings.changes(self.job.namespace, self._writes()),
             self._bindings.held,
             before=self._state,
             after=facets.snapshot(str(self.job.base), self.job.reach.facts.mentions),
@@ -96,6 +96,10 @@ class Run:
             changed=effects.changed,
             drawn=effects.drawn,
         )
+
+    def _writes(self) -> frozenset[str]:
+        """Return the names that the body may bind, itself or through the functions it calls."""
+        return self.job.cell.facts.writes.union(*(code.writes for code in self.job.reach.code))
 
     def abandon(self) -> None:
         """End without looking; for a run that never began or was overtaken."""
