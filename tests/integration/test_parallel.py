@@ -45,20 +45,21 @@ def bodies() -> Iterator[None]:
     """Nothing that was started for a test runs on after it, but the processes that wait for the next."""
     yield
     deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and any(map(sleeps, children())):
+    while time.monotonic() < deadline and any(map(is_body, children())):
         time.sleep(0.05)
-    assert not list(filter(sleeps, children()))
+    assert not list(filter(is_body, children()))
 
 
 def children() -> list[psutil.Process]:
     return psutil.Process().children(recursive=True)
 
 
-def sleeps(process: psutil.Process) -> bool:
-    """Tell a body from its nursery: it is a child of it."""
+def is_body(process: psutil.Process) -> bool:
+    """Tell a body from the process that it was forked from, and from those that wait for an order."""
     try:
-        forked = "prepare" in " ".join(process.cmdline()) and process.parent().pid != os.getpid()
-        return forked and os.getpgid(process.pid) == process.pid  # the others are spare
+        words = [" ".join(one.cmdline()) for one in (process, process.parent()) if one is not None]
+        forked = len(words) == 2 and all("schedule.bodies" in each for each in words)
+        return forked and os.getpgid(process.pid) == process.pid
     except (psutil.NoSuchProcess, ProcessLookupError):
         return False
 
@@ -262,9 +263,7 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str) -> Iter
 
 def sleepers(process: psutil.Process) -> list[psutil.Process]:
     """Return the bodies below a process."""
-    found = process.children(recursive=True)
-    nurseries = [one.pid for one in found if "bodies" in " ".join(one.cmdline())]
-    return [one for one in found if one.ppid() in nurseries and os.getpgid(one.pid) == one.pid]
+    return [one for one in process.children(recursive=True) if is_body(one)]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
