@@ -32,6 +32,7 @@ def test_no_wrong_hit_and_few_needless_runs(start: int, jobs: int, lazy: bool) -
     ("seed", "jobs", "lazy"),
     [
         (300028, 1, False),
+        (1001838, 1, False),
         (710086, 4, False),
         (730163, 4, False),
         (56, 1, True),

@@ -12,6 +12,7 @@ from vibe_magic.trace import Cause
 
 from .asset import Asset
 from .decision import decide
+from .deleted import forget_all_but
 from .kernel import Session
 from .records import Record
 from .survey import assets, graph_of
@@ -93,7 +94,7 @@ def bring(session: Session, names: Collection[str] = (), **options: Any) -> Iter
 
 
 def foresee(session: Session, cells: Sequence[tuple[str, str]]) -> None:
-    """Say which cells are going to run, in order; with several workers, assets among them run ahead.
+    """Say which cells the notebook has, all going to run in order; with several workers, assets run ahead.
 
     Parameters
     ----------
@@ -102,6 +103,7 @@ def foresee(session: Session, cells: Sequence[tuple[str, str]]) -> None:
     cells : sequence of (str, str)
         The front end's identity and the text of each code cell.
     """
+    forget_all_but(session, {cell_id for cell_id, _ in cells})
     workers = workers_of(session, None, "")
     if workers is None:
         return

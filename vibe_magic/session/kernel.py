@@ -27,6 +27,7 @@ from .asset import Asset, Registry
 from .current import Current
 from .decision import blockers, decide
 from .deferred import Deferred
+from .deleted import Saved, forget_deleted
 from .events import Events
 from .journal import Journal
 from .live import Live, Surroundings
@@ -73,6 +74,7 @@ class Session:
         self.telling = Telling(notify)
         self.records = self.telling.records
         self.folder = os.getcwd()
+        self.saved = Saved()
         self.result: object = None
         self._modules = frozenset(sys.modules)
         facets.begin(self.folder)
@@ -182,6 +184,8 @@ class Session:
         spec = parse_header(header)
         default = cell.first_name or plain_name(cell)
         asset, holder = self.registry.claim(spec, cell, cell_id, default)
+        if holder is not None and forget_deleted(self):
+            asset, holder = self.registry.claim(spec, cell, cell_id, default)
         if holder is not None:
             self.tell(
                 asset.name,

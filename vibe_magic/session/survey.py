@@ -13,6 +13,7 @@ from vibe_magic.trace import Cause
 
 from .asset import Asset
 from .decision import decide
+from .deleted import forget_deleted
 from .freshness import Verdict, judge
 from .kernel import Session
 from .records import AssetStatus
@@ -30,6 +31,7 @@ def assets(session: Session, names: Collection[str] = ()) -> list[Asset]:
     UsageError
         There is no such asset.
     """
+    forget_deleted(session)
     for name in names:
         if name not in session.registry:
             known = ", ".join(a.name for a in session.registry) or "none"

@@ -8,6 +8,7 @@ from vibe_magic.execute import run_body
 from vibe_magic.trace import verify
 
 from .asset import Asset
+from .deleted import forget_deleted
 from .stage import stage
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def refresh(session: Session, asset: Asset) -> None:
         needed = session.registry.by_label.get(label)
         if needed is None or needed.name == asset.name or needed.name in session.deferred:
             continue
-        if _is_outdated(session, needed, asset):
+        if _is_outdated(session, needed, asset) and not _is_deleted(session, needed):
             session.deferred.before(needed)
             _bring(session, needed)
 
@@ -85,6 +86,10 @@ def _is_outdated(session: Session, needed: Asset, reader: Asset) -> bool:
     if ttl_s and session.clock() - ran.at_s >= ttl_s:
         return True
     return bool(journal.since(causes, read.number))
+
+
+def _is_deleted(session: Session, asset: Asset) -> bool:
+    return forget_deleted(session) and asset.name not in session.registry
 
 
 def _bring(session: Session, asset: Asset) -> None:
