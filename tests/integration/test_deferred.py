@@ -44,6 +44,12 @@ def test_a_function_that_reads_it_is_a_reader_too(notebook: Notebook) -> None:  
     assert notebook.run("f()", "reader").result == 4
 
 
+def test_a_query_that_looks_it_up_is_a_reader_too(notebook: Notebook) -> None:  # noqa: F811
+    notebook.run("import pandas as pd\ndf = pd.DataFrame({'a': [1, 2, 3]})\ntext = 'a > @limit'", "df")
+    notebook.run("%%asset limit --lazy\nlimit = 1", "limit")
+    assert notebook.run("len(df.query(text))", "reader").result == 2
+
+
 def test_those_that_it_needs_come_first_and_others_wait_on(notebook: Notebook) -> None:  # noqa: F811
     notebook.run("%%asset a --lazy\na = 1", "a")
     notebook.run("%%asset b --lazy\nb = a + 1", "b")
@@ -69,6 +75,39 @@ def test_what_it_reads_is_what_was_there(notebook: Notebook, text: str) -> None:
     notebook.run("%%asset a --lazy\na = helper(base)", "a")
     notebook.run(text, "change")
     assert notebook.run("a", "reader").result == [1, 2]
+
+
+HOLDERS = """
+def make():
+    count = 0
+    def step():
+        nonlocal count
+        count += 1
+        return count
+    return step, lambda: count
+step, peek = make()
+def grow(x, seen=[]):
+    seen.append(x)
+    return len(seen)
+class C:
+    made = []
+    def add(self):
+        self.made.append(1)
+        return len(self.made)
+"""
+
+
+@pytest.mark.parametrize(
+    ("deferred", "between"),
+    [("step()", "step()"), ("peek()", "step()"), ("grow(1)", "grow(2)"), ("C().add()", "C().add()")],
+)
+def test_what_functions_hold_is_what_they_held(notebook: Notebook, deferred: str, between: str) -> None:  # noqa: F811
+    notebook.run(HOLDERS, "holders")
+    notebook.run(f"%%asset a --lazy\na = {deferred}", "a")
+    notebook.run(f"b = {between}", "between")
+    plain: dict[str, int] = {}
+    exec(f"{HOLDERS}\na = {deferred}\nb = {between}", plain)
+    assert (notebook.run("a", "reader").result, notebook["b"]) == (plain["a"], plain["b"])
 
 
 def test_what_it_binds_is_not_hidden(notebook: Notebook) -> None:  # noqa: F811

@@ -284,6 +284,18 @@ def test_an_interrupt_ends_what_runs_and_the_next_run_is_right(kernel: psutil.Po
     kernel.wait(30)
 
 
+def test_what_a_query_looks_up_is_there_in_workers_too(notebook: Notebook) -> None:  # noqa: F811
+    notebook.run(
+        "import pandas as pd\ndf = pd.DataFrame({'a': [1, 2, 3]})\nlimit = 1\ndef f(x): return x * limit"
+    )
+    notebook.run("%%asset y --lazy\ny = len(df.query('a > @limit'))", "y")
+    notebook.run("%%asset z --lazy\nz = df.eval('@f(a)').tolist()", "z")
+    notebook.run("%asset run -j 2 --engine threading", "run")
+    stayed = {record.name: record.stayed for record in report() if record.action == "ran"}
+    assert stayed == {"y": "", "z": "it reads f by its name in a text"}
+    assert (notebook["y"], notebook["z"]) == (2, [1, 2, 3])
+
+
 def test_what_joblib_selects_is_used(notebook: Notebook) -> None:  # noqa: F811
     notebook.run("import os, time\nGO = 0", "s")
     notebook.run("%%asset who\nwho = os.getpid() if GO else 0", "a")

@@ -42,6 +42,7 @@ def same(
 
 
 A = "%%asset\n"
+QUERIED = "import pandas as pd\ndf = pd.DataFrame({'a': [1, 2, 3]})"
 PUT = "def f(self): return self * k\nsetattr(F, 'twice', f)"
 FORMATS = """import matplotlib_inline.config
 from IPython.core.pylabtools import select_figure_formats
@@ -710,6 +711,51 @@ CASES = [
         A + "y = Fraction(1).twice()",
         restored=("y",),
         ran=("n",),
+    ),
+    same(
+        "a name that a query looks up",
+        "import pandas as pd\ndf = pd.DataFrame({'a': [1, 2, 3]})\nlimit, text = 1, 'a > @limit'",
+        A + "y = len(df.query('a > @limit'))",
+        A + "z = len(df.query(text))",
+        restored=("y", "z"),
+    ),
+    Case(
+        "a name that a query looks up, changed",
+        (QUERIED, "limit = 1", A + "y = len(df.query('a > @limit'))", A + "z = pd.eval('limit + 1')"),
+        (QUERIED, "limit = 2", A + "y = len(df.query('a > @limit'))", A + "z = pd.eval('limit + 1')"),
+        ran=("y", "z"),
+    ),
+    Case(
+        "what a function reads that a query looks up",
+        (QUERIED, "def f(x):\n    return x * k", "k = 2", A + "y = df.eval('@f(a)').tolist()"),
+        (QUERIED, "def f(x):\n    return x * k", "k = 3", A + "y = df.eval('@f(a)').tolist()"),
+        ran=("y",),
+    ),
+    Case(
+        "a name of a local module that a query looks up",
+        (QUERIED, "from helper import above", A + "y = len(above(df))"),
+        (QUERIED, "from helper import above", A + "y = len(above(df))"),
+        files={"helper.py": "LIMIT = 1\ndef above(df):\n    return df.query('a > @LIMIT')\n"},
+        edits={"helper.py": "LIMIT = 2\ndef above(df):\n    return df.query('a > @LIMIT')\n"},
+        ran=("y",),
+    ),
+    Case(
+        "a text that names what is looked up",
+        (QUERIED, "p, q = 1, 2", "text = 'a > @p'", A + "y = len(df.query(text))"),
+        (QUERIED, "p, q = 1, 2", "text = 'a > @q'", A + "y = len(df.query(text))"),
+        ran=("y",),
+    ),
+    Case(
+        "a name that a query looks up before the cell binds it anew",
+        (QUERIED, "k = 1", A + "y = pd.eval('k + 1')\nk = 5"),
+        (QUERIED, "k = 2", A + "y = pd.eval('k + 1')\nk = 5"),
+        ran=("y",),
+    ),
+    same(
+        "a name that a query looks up and that the cell has bound itself",
+        QUERIED,
+        A + "k = 3\ny = pd.eval('k + 1')",
+        restored=("k",),
     ),
     Case(
         "another module under the same name",

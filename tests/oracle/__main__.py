@@ -8,12 +8,13 @@ import shutil
 import tempfile
 import time
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .compare import differences
 from .edits import edited
-from .grammar import Notebook, notebook
+from .grammar import TEMPLATES, Notebook, notebook
 from .runner import Cell, Observed, Pass, run
 
 __all__ = ["Tally", "check", "main"]
@@ -34,9 +35,15 @@ class Tally:
         return f"edits {self.edits}, wrong {len(self.wrong)}, needless {self.needless} of {self.runs} runs"
 
 
-def check(seed: int, tally: Tally, jobs: int = 1, lazy: bool = False) -> None:
+def check(
+    seed: int,
+    tally: Tally,
+    jobs: int = 1,
+    lazy: bool = False,
+    templates: Sequence[str] = TEMPLATES,
+) -> None:
     """Make one notebook, edit it 1 to 5 times, and compare every state warm and cold."""
-    sessions = _sessions(random.Random(seed))
+    sessions = _sessions(random.Random(seed), templates)
     if lazy:
         sessions = [
             [replace(each, cells=[*map(_put_off, each.cells)]) for each in passes] for passes in sessions
@@ -78,9 +85,9 @@ def _put_off(cell: Cell) -> Cell:
     return Cell(cell.id, f"{header}{option}{newline}{body}\nNone")  # a value shown last is none of its cell's
 
 
-def _sessions(chance: random.Random) -> list[list[Pass]]:
+def _sessions(chance: random.Random, templates: Sequence[str] = TEMPLATES) -> list[list[Pass]]:
     """Return processes, each with the states of the notebook that it runs one after another."""
-    book = notebook(chance)
+    book = notebook(chance, templates)
     earlier: list[Notebook] = []
     sessions = [[Pass(book.cells(), book.files)]]
     for _ in range(chance.randint(1, 5)):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from .runner import Cell
 
-__all__ = ["Draft", "Notebook", "notebook"]
+__all__ = ["FIRST", "TEMPLATES", "Draft", "Notebook", "notebook"]
 
 CONSTANTS = ("1", "2", "7", "-3", "1.5", "True", "'a'", "'1'", "None", "(1, 2)", "10")
 NUMBERS = ("1", "2", "3", "5", "8", "-1")
@@ -87,7 +87,17 @@ TEMPLATES: tuple[str, ...] = (
     "import asyncio\nawait asyncio.sleep(0)\n{new} = {number}",
     "{new} = {{{text}}} | {{{text}}}\nlen({new})",  # one member: the order of more is chance
     "{new} = 1 / ({number} - {number})",
+    "{new} = 0 + {number}",
+    "{num} = 0 + {number}",
+    "{new} = {frm}.query('x >= {number} and x < @{num}').x.tolist()",
+    "{new} = {frm}.eval('x * {number} + @{num}').tolist()\nprint({new})",
+    "{new} = pd.eval('{num} + {number}')",
+    "{new} = 'x * {number} + @{num}'",
+    "{new} = {frm}.eval({query}).tolist()",
 )
+
+FIRST = TEMPLATES[:-7]
+"""What notebooks were made from when the seeds were found that once went wrong."""
 
 
 @dataclass(frozen=True)
@@ -129,12 +139,12 @@ def module_text(chance: random.Random) -> str:
     )
 
 
-def notebook(chance: random.Random) -> Notebook:
+def notebook(chance: random.Random, templates: Sequence[str] = TEMPLATES) -> Notebook:
     """Return a random notebook of 3 to 12 cells after its imports."""
     files = {MODULE: module_text(chance), DATA: chance.choice(("one", "two"))}
     setup = Draft("setup", SETUP, {})
     names = _Names()
-    drafts = [draft(chance, names, f"c{i}") for i in range(chance.randint(3, 12))]
+    drafts = [draft(chance, names, f"c{i}", templates) for i in range(chance.randint(3, 12))]
     return Notebook((setup, *drafts), files)
 
 
@@ -152,6 +162,8 @@ class _Names:
             "call": ["repr"],
             "make": [],
             "base_class": ["object"],
+            "num": [],
+            "query": [],
         }
 
     def new(self, stem: str) -> str:
@@ -159,13 +171,20 @@ class _Names:
         return f"{stem}{self.count}"
 
 
-_KINDS = (("np.arange", "arr"), ("pd.DataFrame", "frm"), ("= [{number}, ", "lst"), ("= {{'a'", "dct"))
+_KINDS = (
+    ("np.arange", "arr"),
+    ("pd.DataFrame", "frm"),
+    ("= [{number}, ", "lst"),
+    ("= {{'a'", "dct"),
+    ("{new} = 0 +", "num"),
+    ("{new} = 'x", "query"),
+)
 
 
-def draft(chance: random.Random, names: _Names, cell_id: str) -> Draft:
+def draft(chance: random.Random, names: _Names, cell_id: str, templates: Sequence[str]) -> Draft:
     """Return a random cell that uses names made before."""
     while True:
-        template = chance.choice(TEMPLATES)
+        template = chance.choice(templates)
         needed = [k for k in names.known if f"{{{k}}}" in template]
         if all(names.known[k] for k in needed):
             break

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.oracle.__main__ import Tally, check
+from tests.oracle.grammar import FIRST
 
 
 @pytest.mark.parametrize(
@@ -42,5 +43,5 @@ def test_no_wrong_hit_and_few_needless_runs(start: int, jobs: int, lazy: bool) -
 )
 def test_what_once_went_wrong_does_not_again(seed: int, jobs: int, lazy: bool) -> None:
     tally = Tally()
-    check(seed, tally, jobs, lazy)
+    check(seed, tally, jobs, lazy, FIRST)
     assert tally.wrong == {}

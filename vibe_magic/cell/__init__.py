@@ -9,6 +9,7 @@ from .outward import outward
 from .parsing import parse, unwarned
 from .reading import facts_of, facts_of_module
 from .text import Cell, analyse, python_source, split_header
+from .words import words_in
 
 __all__ = [
     "Cell",
@@ -26,4 +27,5 @@ __all__ = [
     "python_source",
     "split_header",
     "unwarned",
+    "words_in",
 ]

@@ -57,6 +57,8 @@ class Facts:
         Dotted targets of attribute stores, ``math.pi2``; ``math.*`` where the name is unknown.
     strings : frozenset of str
         One-line string literals up to 1024 characters, docstrings left out.
+    words : frozenset of str
+        Identifiers that occur in string literals, docstrings left out.
     env : frozenset of str
         Environment variables read through a literal name.
     hazards : tuple of Hazard
@@ -78,6 +80,7 @@ class Facts:
     deferred: frozenset[str] = frozenset()
     stores: frozenset[str] = frozenset()
     strings: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
     env: frozenset[str] = frozenset()
     hazards: tuple[Hazard, ...] = ()
     introspects: bool = False
@@ -109,6 +112,7 @@ class Facts:
             deferred=(self.deferred | other.deferred) - reads,
             stores=self.stores | other.stores,
             strings=self.strings | other.strings,
+            words=self.words | other.words,
             env=self.env | other.env,
             hazards=tuple(dict.fromkeys(self.hazards + other.hazards)),
             introspects=self.introspects or other.introspects,

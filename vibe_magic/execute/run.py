@@ -15,6 +15,7 @@ from vibe_magic.payload import Packed
 from .effects import Effects, blockers_of, pack_groups
 from .evidence import make_trace
 from .job import RESULT, Blocker, Job, Outcome
+from .lookups import looked_up
 from .namespace import Bindings
 
 __all__ = ["Run", "in_force", "shown"]
@@ -75,9 +76,11 @@ class Run:
         outputs = self._recorder.stop()
         if results:
             outputs = _with_result(outputs)
+        changes = self._bindings.changes(self.job.namespace, self._writes())
+        self.job, hidden = looked_up(self.job, observed.lookups, changes)
         effects = Effects.of(
             self.job,
-            self._bindings.changes(self.job.namespace, self._writes()),
+            changes,
             self._bindings.held,
             before=self._state,
             after=facets.snapshot(str(self.job.base), self.job.reach.facts.mentions),
@@ -85,7 +88,7 @@ class Run:
             results=results or self._recorder.results,
         )
         failed = failed or self._recorder.error
-        groups, blockers = self._judged(effects, observed, failed)
+        groups, blockers = self._judged(effects, observed, hidden, failed)
         return Outcome(
             trace=make_trace(self.job, effects, observed),
             groups=groups,
@@ -107,12 +110,12 @@ class Run:
         self._recorder.stop()
 
     def _judged(
-        self, effects: Effects, observed: Observed, failed: bool
+        self, effects: Effects, observed: Observed, hidden: tuple[Blocker, ...], failed: bool
     ) -> tuple[Mapping[str, Packed], tuple[Blocker, ...]]:
         if failed or not self.job.stored:
             return {}, ()
         recorder = self._recorder
-        found = blockers_of(effects, observed, recorder.widgets, recorder.gaps)
+        found = hidden + blockers_of(effects, observed, recorder.widgets, recorder.gaps)
         found += tuple(Blocker(what, "is changed by this cell") for what in self._changed())
         if not all(blocker.once for blocker in found):
             return {}, found

@@ -94,6 +94,8 @@ class Reach:
         The values behind references, code and modules left out.
     code : tuple of Facts
         Of each function and class that it can call.
+    callables : tuple of object
+        Those functions and classes.
     """
 
     inputs: Mapping[str, Identity]
@@ -102,6 +104,7 @@ class Reach:
     problems: tuple[Problem, ...] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
     code: tuple[Facts, ...] = ()
+    callables: tuple[Any, ...] = ()
 
 
 @unwarned()
@@ -195,7 +198,7 @@ class _Exploration:
         if merged.introspects:
             texts = sorted(f"{describe(c).get('source', '')}\0{c.__doc__}" for c in self.reached)
             self.inputs["source:text"] = Identity(combine("source", *texts), "function")
-        return Reach(self.inputs, merged, packages, problems, self.values, code)
+        return Reach(self.inputs, merged, packages, problems, self.values, code, tuple(self.reached))
 
     def _name(self, name: str, paths: frozenset[str] | None) -> None:
         if name in self.ignore or (name in _SHELL and self._is_shells(name)):
@@ -357,6 +360,7 @@ def _united(facts: Facts, *every: Facts) -> Facts:
     return replace(
         facts,
         strings=facts.strings.union(*(f.strings for f in every)),
+        words=facts.words.union(*(f.words for f in every)),
         env=facts.env.union(*(f.env for f in every)),
         hazards=tuple(dict.fromkeys((*facts.hazards, *(h for f in every for h in f.hazards)))),
         introspects=facts.introspects or any(f.introspects for f in every),

@@ -6,6 +6,7 @@ from . import facets
 from .audit import muted, note_touched
 from .effects import Effects, effects, irreversible
 from .files import Files, FileState, named_files
+from .frames import Lookup
 from .paths import Scope, resolve
 from .watch import Observed, Watch
 
@@ -13,6 +14,7 @@ __all__ = [
     "Effects",
     "FileState",
     "Files",
+    "Lookup",
     "Observed",
     "Scope",
     "Watch",

@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, Final
 
+from .frames import Lookup, lookup
+
 __all__ = ["Log", "is_unchanged", "listen", "muted", "note_touched", "unlisten"]
 
 READ: Final = "read"
@@ -51,6 +53,8 @@ class Log:
         Programs that were started, other than by an import.
     network, stdin : bool
         A connection was opened or a name looked up; standard input was read.
+    lookups : dict of object to Lookup
+        What may have been looked up in callers' frames, each once.
     faults : list of str
         Errors of the hook itself, which must not disturb the cell.
     start_ns : int
@@ -58,6 +62,8 @@ class Log:
     gate : callable or None
         Asked before a file is changed or a program started, with its name; it may raise what is no
         `Exception`, and the effect does not happen.
+    on_lookup : callable or None
+        Told of each look into the callers' frames before it happens; it may raise likewise.
     """
 
     touches: list[tuple[str, str]] = field(default_factory=list)
@@ -68,9 +74,11 @@ class Log:
     programs: list[str] = field(default_factory=list)
     network: bool = False
     stdin: bool = False
+    lookups: dict[object, Lookup] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     start_ns: int = field(default_factory=time.time_ns)
     gate: Callable[[str], None] | None = None
+    on_lookup: Callable[[Lookup], None] | None = None
 
     def ask(self, what: str) -> None:
         """Let the gate see what is about to change."""
@@ -304,6 +312,16 @@ def _asked(log: Log, *_: Any) -> None:
     log.stdin = True
 
 
+def _framed(log: Log, *_: Any) -> None:
+    with muted():  # looking who it is takes hold of a frame, too
+        found = lookup(sys._getframe(2))
+        if found is None:
+            return
+        log.lookups.setdefault(found.key, found)
+        if log.on_lookup is not None:
+            log.on_lookup(found)
+
+
 _SEARCHERS = (
     glob.__file__,  # the pattern is noted instead of all directories it passes
     "<frozen importlib._bootstrap_external>",  # these look for modules and packages
@@ -346,4 +364,5 @@ _NOTES: dict[str, Callable[..., None]] = {
     "urllib.Request": _networked,
     "http.client.connect": _networked,
     "builtins.input": _asked,
+    "sys._getframe": _framed,
 }

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import audit, native
 from .files import Files, FileState
+from .frames import Lookup
 from .paths import Scope, resolve
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Observed:
         It used the network; it asked for input.
     threads : tuple of str
         Threads and asyncio tasks that it started and that go on.
+    lookups : tuple of Lookup
+        What it, or a library for it, may have looked up in callers' frames.
     gaps : tuple of str
         Why something may have been missed.
     """
@@ -52,6 +55,7 @@ class Observed:
     network: bool = False
     stdin: bool = False
     threads: tuple[str, ...] = ()
+    lookups: tuple[Lookup, ...] = ()
     gaps: tuple[str, ...] = ()
 
 
@@ -79,6 +83,8 @@ class Watch:
     gate : callable, optional
         Asked, by name, before a file that counts is changed or a program is started; what it raises, other
         than an `Exception`, ends the run before that happens.
+    on_lookup : callable, optional
+        Told of each look for names in the callers' frames before it happens; it may raise likewise.
     see_native : bool, optional
         Whether to watch the base directory for files opened without Python's knowledge. inotify
         does not tell processes apart: leave it off where others work in the directory meanwhile.
@@ -91,8 +97,10 @@ class Watch:
         *,
         see_native: bool = True,
         gate: Callable[[str], None] | None = None,
+        on_lookup: Callable[[Lookup], None] | None = None,
     ) -> None:
         self._gate = gate
+        self._on_lookup = on_lookup
         self._files = files
         self._skip = tuple(skip)
         self._scope = Scope(files.base, self._skip)
@@ -123,7 +131,8 @@ class Watch:
                 self._inotify.watch(os.path.dirname(os.path.realpath(path)))
             with audit.muted():
                 self._inotify.drain()
-        self._log = audit.Log(gate=None if self._gate is None else self._asked)
+        gate = None if self._gate is None else self._asked
+        self._log = audit.Log(gate=gate, on_lookup=self._on_lookup)
         audit.listen(self._log)
 
     def stop(self) -> Observed:
@@ -153,6 +162,7 @@ class Watch:
             network=log.network,
             stdin=log.stdin,
             threads=self._left(),
+            lookups=tuple(log.lookups.values()),
             gaps=self._gaps(log),
         )
 

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
-from vibe_magic.cell import outward
+from vibe_magic.cell import outward, words_in
 from vibe_magic.execute import sharing
 from vibe_magic.identity import Parts, parts
 from vibe_magic.observe import facets
 from vibe_magic.trace import Trace
 
+from .holdings import held, variables
 from .live import Live
 
-__all__ = ["Footprint", "lasting", "reason_against"]
+__all__ = ["Footprint", "lasting", "reason_against", "words_of"]
 
 _QUIET = frozenset(sys.stdlib_module_names) - {facet.module for facet in facets.ALL.values()}
 """Modules that hold no process state."""
@@ -54,9 +55,9 @@ class Footprint:
     Parameters
     ----------
     reads, writes : frozenset of str
-        Names, also those that only its functions use.
+        Names, also those that only its functions use, and variables around these.
     values : dict of str to object
-        What it reads, by reference.
+        What it reads, by reference, and what the code holds that it may call.
     unbounded : bool
         Whether it reaches for names in ways that cannot be followed.
     """
@@ -70,12 +71,14 @@ class Footprint:
     def of(cls, live: Live) -> Footprint:
         """Return that of a cell as it stands."""
         facts, reached = live.reach.facts, live.reach.code
+        around, rebound = variables(live.reach.callables)
         reads = facts.reads.union(facts.deferred, *(code.reads | code.deferred for code in reached))
+        reads |= words_of(live)  # a library may look them up for it
         writes = facts.writes.union(facts.deletes, *(code.writes | code.deletes for code in reached))
         return cls(
-            reads,
-            writes,
-            live.reach.values,
+            reads | around,
+            writes | rebound,
+            {**live.reach.values, **held(live.reach.callables)},
             any(hazard.kind != "exit" for hazard in facts.hazards)
             or bool(live.reach.problems)
             or _sets_code(live),
@@ -93,6 +96,12 @@ class Footprint:
             return False
         both = mine | {f"two {ref}": parts(value) for ref, value in other.values.items()}
         return any(one[:3] != two[:3] for one, two in sharing(both))
+
+
+def words_of(live: Live) -> frozenset[str]:
+    """Return all that may be a name in the texts that a cell holds, or reads."""
+    texts = (value for value in live.reach.values.values() if type(value) is str)
+    return live.reach.facts.words.union(*map(words_in, texts))
 
 
 def _quiet_names(live: Live) -> frozenset[str]:

@@ -17,7 +17,7 @@ from vibe_magic.cell import Cell, analyse, split_header
 from vibe_magic.config import Settings
 from vibe_magic.execute import Blocker, Outcome, Run, in_force
 from vibe_magic.identity import Memo, file_digest, fingerprint
-from vibe_magic.observe import Files, Watch, facets
+from vibe_magic.observe import Files, Lookup, Watch, facets
 from vibe_magic.payload import user_secret
 from vibe_magic.store import Entry, Store
 from vibe_magic.trace import Cause, Trace
@@ -82,6 +82,7 @@ class Session:
         self._settings = settings
         self._held: Settings | None = None
         self.patches: dict[str, Patch] = {}
+        self.withheld: frozenset[str] = frozenset()
         self.spare: list[Watch] = []
         self.memo = Memo()
         self.seeded: frozenset[str] = frozenset()
@@ -95,6 +96,7 @@ class Session:
         self.ahead: Any = None
         self.deferred = Deferred(self)
         self.gate: Callable[[str], None] = self.deferred.before_effect
+        self.on_lookup: Callable[[Lookup], None] | None = None
 
     # What the session works with
 
@@ -126,7 +128,8 @@ class Session:
 
     def new_watch(self) -> Watch:
         """Return something that sees which files a run touches; runs within runs need one each."""
-        return Watch(self.files, (str(self.settings.cache_dir),), gate=self.gate)
+        skip = (str(self.settings.cache_dir),)
+        return Watch(self.files, skip, gate=self.gate, on_lookup=self.on_lookup)
 
     @cached_property
     def _stores(self) -> dict[Path, Store]:
@@ -202,18 +205,7 @@ class Session:
         if self.ahead is not None and self.ahead.serve(asset):
             return True
         upstream.refresh(self, asset)
-        return self.apart(asset) is not None or self.serve(asset)
-
-    def apart(self, asset: Asset, *, force: bool = False, direct: bool = True) -> Record | None:
-        """Have a process of its own run an asset that asks for it; None if the kernel has to."""
-        if not asset.spec.apart or self.ahead is not None:
-            return None
-        from .bring import workers_of
-        from .parallel import run_apart
-
-        crew = self.crew if not asset.spec.engine else None
-        crew = crew or workers_of(self, 2, asset.spec.engine)
-        return None if crew is None else run_apart(self, crew, asset, force=force, direct=direct)
+        return upstream.apart(self, asset) is not None or self.serve(asset)
 
     def leave(self, failed: bool, results: tuple[object, ...] = ()) -> Record | None:
         """Meet the end of a body that `enter` or `serve` let run; store its result if that can come back.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .kernel import Session
     from .records import Record
 
-__all__ = ["refresh", "rerun"]
+__all__ = ["apart", "refresh", "rerun"]
 
 
 def refresh(session: Session, asset: Asset) -> None:
@@ -52,7 +52,7 @@ def rerun(session: Session, asset: Asset, *, force: bool = False, in_kernel: boo
     if asset.function is not None:
         asset.function.call(force=force)
         return session.records[-1]
-    done = None if in_kernel else session.apart(asset, force=force, direct=False)
+    done = None if in_kernel else apart(session, asset, force=force, direct=False)
     if done is not None:
         return done
     with stage(session, asset):
@@ -60,6 +60,18 @@ def rerun(session: Session, asset: Asset, *, force: bool = False, in_kernel: boo
             return session.records[-1]
         failed, results = run_body(asset.cell, session.namespace, session.shell)
         return session.leave(failed, results)
+
+
+def apart(session: Session, asset: Asset, *, force: bool = False, direct: bool = True) -> Record | None:
+    """Have a process of its own run an asset that asks for it; None if the kernel has to."""
+    if not asset.spec.apart or session.ahead is not None:
+        return None
+    from .bring import workers_of
+    from .parallel import run_apart
+
+    crew = session.crew if not asset.spec.engine else None
+    crew = crew or workers_of(session, 2, asset.spec.engine)
+    return None if crew is None else run_apart(session, crew, asset, force=force, direct=direct)
 
 
 def _needed(session: Session, asset: Asset) -> list[str]:

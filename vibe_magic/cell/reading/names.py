@@ -38,6 +38,7 @@ class Names:
         self.deletes: set[str] = set()
         self.stores: set[str] = set()
         self.strings: set[str] = set()
+        self.words: set[str] = set()
         self.env: set[str] = set()
         self.hazards: list[Hazard] = []
         self.seeds = False
@@ -69,6 +70,7 @@ class Names:
             deferred=frozenset(deferred - self.reads.keys()),
             stores=frozenset(self.stores),
             strings=frozenset(self.strings),
+            words=frozenset(self.words),
             env=frozenset(self.env),
             hazards=tuple(sorted(set(self.hazards), key=_place)),
             introspects=not INTROSPECTION.isdisjoint(self.mentions),
@@ -95,7 +97,7 @@ class Names:
         self.writes |= other.writes
         self.hazards += other.hazards
         self.seeds = self.seeds or other.seeds
-        for field in ("modules", "deletes", "stores", "strings", "env", "mentions"):
+        for field in ("modules", "deletes", "stores", "strings", "words", "env", "mentions"):
             getattr(self, field).update(getattr(other, field))
         for name, readers in other.waiting.items():
             self.waiting.setdefault(name, []).extend(readers)

@@ -8,6 +8,7 @@ import re
 from ..facts import Hazard
 from ..hazards import FRAME_ATTRIBUTES, IPYTHON_TEXT, SHELL_MAGICS, WRAPPERS
 from ..parsing import parse
+from ..words import words_in
 from .functions import Functions
 
 __all__ = ["Reader"]
@@ -148,7 +149,10 @@ class Reader(Functions):
 
     def visit_Constant(self, node: ast.Constant) -> None:
         text = node.value
-        if isinstance(text, str) and 0 < len(text) <= 1024 and "\n" not in text:
+        if not isinstance(text, str):
+            return
+        self.words |= words_in(text)
+        if 0 < len(text) <= 1024 and "\n" not in text:
             self.strings.add(text)
 
 

@@ -8,15 +8,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from vibe_magic.capture import mime_types
+from vibe_magic.cell import Facts
 from vibe_magic.errors import Unpicklable
-from vibe_magic.execute import in_force
+from vibe_magic.execute import in_force, user_names
+from vibe_magic.identity import explore
 from vibe_magic.observe import facets, irreversible
 from vibe_magic.store import Entry, Parcel, Store
 
 from ..asset import Asset
+from ..footprint import words_of
 from ..kernel import Session
 from ..live import Live
-from .inputs import Inputs, needed_names
+from .inputs import Inputs, is_code, needed_names
 from .task import Given, Task
 from .turns import Turn, Turns
 
@@ -97,6 +100,7 @@ class Handout:
             secret=session.secret,
             force=apart or spec.force or forced,
             given=given,
+            withheld=self._withheld(asset.name, given),
             signs=self._signs,
             parcels=_parcels(given) if abroad else None,
             ground=facets.ground(),
@@ -138,7 +142,24 @@ class Handout:
             raise Stays(f"{error.name} cannot be handed to a worker: {why}") from None
         except OSError as error:
             raise Stays(f"its inputs cannot be written ({error.strerror or error})") from None
-        return (*given, *(_from(turn.asset, entries[turn.asset.name], needed) for turn in pending))
+        results = (_from(turn.asset, entries[turn.asset.name], needed) for turn in pending)
+        return (*given, *self._named(live, needed | made), *results)
+
+    def _named(self, live: Live, but: frozenset[str]) -> tuple[Given, ...]:
+        """Return where values are that texts name, which a library may look up; not those that cannot go."""
+        namespace = self.session.namespace
+        names = (words_of(live) & user_names(namespace)) - but
+        values = frozenset(name for name in names if not is_code(namespace[name]))
+        reach = explore(Facts(reads=values), namespace, memo=self.session.memo)
+        with contextlib.suppress(Unpicklable, OSError):
+            return self._inputs.given(values & reach.values.keys(), reach)
+        return ()
+
+    def _withheld(self, name: str, given: Iterable[Given]) -> frozenset[str]:
+        """Return the names that the asset would find in the kernel, but not in a body."""
+        bound = (turn.asset.cell.facts.writes for turn in self.turns.before(name))
+        there = frozenset(user_names(self.session.namespace)).union(*bound)
+        return there.difference(*(one.names for one in given))
 
     def _pending(self, name: str) -> list[Turn]:
         """Return the cells that another needs and that are done but not taken over, in order."""

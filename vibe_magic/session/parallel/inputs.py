@@ -13,7 +13,7 @@ from vibe_magic.store import Draft, Entry, Store
 from ..kernel import Session
 from .task import Given
 
-__all__ = ["Inputs", "needed_names"]
+__all__ = ["Inputs", "is_code", "needed_names"]
 
 _NAME = "<inputs>"
 
@@ -56,7 +56,7 @@ class Inputs:
         """
         namespace = self._session.namespace
         values = {name: namespace[name] for name in sorted(names) if name in namespace}
-        code = {name: value for name, value in values.items() if _is_code(value)}
+        code = {name: value for name, value in values.items() if is_code(value)}
         data = {name: value for name, value in values.items() if name not in code}
         found = [self._piece(code, {}, reach)] if code else []
         return (*found, *self._data(data, code, reach))
@@ -75,7 +75,7 @@ class Inputs:
         journal = self._session.journal
         labels = {journal.writers.get(name, "") for name in names}
         ran = journal.runs.get(labels.pop()) if len(labels) == 1 else None
-        if ran is None or ran.entry is None or ran.entry.externals:
+        if ran is None or ran.entry is None or ran.entry.externals or not self._store.holds(ran.entry):
             return None
         for name in names:
             made, now = ran.trace.outputs.get(name), reach.inputs.get(name)
@@ -98,5 +98,6 @@ class Inputs:
         return self._written[key]
 
 
-def _is_code(value: object) -> bool:
+def is_code(value: object) -> bool:
+    """Tell whether a value is code: a function, a class or a module."""
     return isinstance(value, FunctionType | type | ModuleType)

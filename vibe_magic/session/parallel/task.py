@@ -63,6 +63,8 @@ class Task:
         Run it even if a result stands.
     given : tuple of Given
         What it reads, in the order in which it is to be loaded.
+    withheld : frozenset of str
+        Names of the notebook that are not given.
     ground : facets.Ground
         The process that the asset is to find itself in.
     state : dict of str to object
@@ -93,6 +95,7 @@ class Task:
     parcels: Mapping[str, Parcel] | None = None
     force: bool = False
     given: tuple[Given, ...] = ()
+    withheld: frozenset[str] = frozenset()
     state: Mapping[str, object] = field(default_factory=dict)
     seeded: frozenset[str] = frozenset()
     formats: tuple[str, ...] = ()

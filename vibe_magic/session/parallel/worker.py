@@ -19,7 +19,7 @@ from vibe_magic.cell import analyse
 from vibe_magic.config import Settings
 from vibe_magic.errors import CorruptEntry
 from vibe_magic.execute import run_body
-from vibe_magic.observe import facets
+from vibe_magic.observe import Lookup, facets
 from vibe_magic.payload import Context
 from vibe_magic.schedule import LIMITS, receive, send
 from vibe_magic.store import Parcel, Store
@@ -99,7 +99,7 @@ def body(argument: bytes, channel: socket.socket) -> int:
     try:
         reply = _reply(task, shell, channel, tell, shown)
     except _NotNow as effect:
-        reply = Reply("refused", reason=f"it changes {effect}, which is for its turn")
+        reply = Reply("refused", reason=str(effect))
     except CorruptEntry as error:
         reply = Reply("refused", reason=f"what it reads cannot be handed over ({error.what})")
     except Exception:  # noqa: BLE001 - a fault of ours must not cost the result: the kernel runs it
@@ -140,7 +140,7 @@ def _settled(task: Task, parcels: Mapping[str, Parcel], folder: Path) -> Task:
 
 
 class _NotNow(BaseException):
-    """Ends a body before an effect for which its turn has not come; no code of the notebook catches it."""
+    """Ends a body that has to run in the kernel, and says why; no code of the notebook catches it."""
 
 
 class _Body:
@@ -171,6 +171,7 @@ class _Body:
         self.session.store.evicts = self.session.scratch.evicts = False
         self.session.seeded = task.seeded
         self.session.gate = self._ask
+        self.session.on_lookup = self._look
         task.ground.take(hidden=LIMITS)
         facets.apply(facets.difference(facets.snapshot(task.folder), task.state))
         for given in task.given:
@@ -185,8 +186,15 @@ class _Body:
             send(self._channel, Heard(self.task.token, Ask(what, self._key)))
             self._granted = bool(receive(self._channel))
         if not self._granted:
-            self._denied = self._denied or what
-            raise _NotNow(what)
+            self._denied = self._denied or f"it changes {what}, which is for its turn"
+            raise _NotNow(self._denied)
+
+    def _look(self, found: Lookup) -> None:
+        """End the body before a library looks for what is in the kernel only."""
+        missing = sorted(found.words & self.task.withheld) if found.in_notebook else []
+        if missing and not self._granted:
+            self._denied = self._denied or f"it reads {missing[0]} by its name in a text"
+            raise _NotNow(self._denied)
 
     def _take(self, given: Given) -> None:
         entry = self.session.store.at(given.path)
