@@ -55,7 +55,8 @@ def check(
     known: dict[tuple[str, str], bool] = {}
     try:
         for passes in sessions:
-            warm = run(passes, warm_folder, place / "cache", jobs=jobs, lazy=lazy)
+            cache, unread = place / "cache", seed % 2 == 0
+            warm = run(passes, warm_folder, cache, jobs=jobs, lazy=lazy, unread=unread)
             cold = run(passes, cold_folder, None)
             tally.edits += len(passes)
             for one, two, each in zip(warm, cold, passes, strict=False):

@@ -21,7 +21,7 @@ SETUP = (
     "random.seed(0)\nnp.random.seed(0)\nstart = 4"
 )
 
-TEMPLATES: tuple[str, ...] = (
+FIRST: tuple[str, ...] = (
     "{new} = {constant}",
     "{new} = [{number}, {number2}, [{number}]]",
     "{new} = {{'a': {number}, 'b': [{number2}]}}",
@@ -87,6 +87,9 @@ TEMPLATES: tuple[str, ...] = (
     "import asyncio\nawait asyncio.sleep(0)\n{new} = {number}",
     "{new} = {{{text}}} | {{{text}}}\nlen({new})",  # one member: the order of more is chance
     "{new} = 1 / ({number} - {number})",
+)
+
+QUERIES: tuple[str, ...] = (
     "{new} = 0 + {number}",
     "{num} = 0 + {number}",
     "{new} = {frm}.query('x >= {number} and x < @{num}').x.tolist()",
@@ -95,9 +98,9 @@ TEMPLATES: tuple[str, ...] = (
     "{new} = 'x * {number} + @{num}'",
     "{new} = {frm}.eval({query}).tolist()",
 )
+"""Names that only a text mentions."""
 
-FIRST = TEMPLATES[:-7]
-"""What notebooks were made from when the seeds were found that once went wrong."""
+TEMPLATES = FIRST + 3 * QUERIES
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,7 @@ def run(
     limit_s: int = LIMIT_S,
     jobs: int = 1,
     lazy: bool = False,
+    unread: bool = False,
 ) -> list[Observed]:
     """Run passes over a notebook one after another in one fresh process.
 
@@ -93,6 +94,8 @@ def run(
         How many workers run assets ahead of their turn.
     lazy : bool
         Whether assets may run in the background.
+    unread : bool
+        Whether restored values wait until something reads them.
     """
     nursery = shared_nursery() if jobs > 1 or lazy else None
     reader, writer = os.pipe()
@@ -102,7 +105,7 @@ def run(
         signal.alarm(limit_s)
         if nursery is not None:
             _use(nursery)
-        _child(passes, folder, cache, writer, jobs)
+        _child(passes, folder, cache, writer, jobs, unread)
     os.close(writer)
     with os.fdopen(reader, "rb") as stream:
         data = stream.read()
@@ -130,7 +133,9 @@ def _use(nursery: Any) -> None:
     module._own[:] = [(os.getpid(), nursery)]
 
 
-def _child(passes: Sequence[Pass], folder: Path, cache: Path | None, writer: int, jobs: int) -> None:
+def _child(
+    passes: Sequence[Pass], folder: Path, cache: Path | None, writer: int, jobs: int, unread: bool
+) -> None:
     warnings.resetwarnings()
     warnings.simplefilter("default")
     warnings._showwarnmsg_impl = _tell_warning  # a test runner may have put a list in its place
@@ -138,6 +143,8 @@ def _child(passes: Sequence[Pass], folder: Path, cache: Path | None, writer: int
         os.chdir(folder)
         sys.path.insert(0, str(folder))
         shell = _shell(cache)
+        if unread and cache is not None:
+            _wait_unread()
         if jobs > 1:
             os.environ["VIBE_MAGIC_N_JOBS"] = str(jobs)
             os.environ["VIBE_MAGIC_ENGINE"] = "threading"
@@ -149,6 +156,13 @@ def _child(passes: Sequence[Pass], folder: Path, cache: Path | None, writer: int
             pickle.dump(found, stream)
     finally:
         os._exit(0)
+
+
+def _wait_unread() -> None:
+    """Let values wait as in a kernel: nobody but cells reads names here."""
+    from vibe_magic.session import current
+
+    current().unread.is_open, current().unread.from_bytes = True, 0
 
 
 def _tell_warning(told: Any) -> None:

@@ -116,6 +116,7 @@ def explore(
     memo: Memo | None = None,
     search_path: Sequence[str] = (),
     also: Mapping[str, Any] | None = None,
+    apart: Mapping[str, Identity] | None = None,
 ) -> Reach:
     """Resolve what a cell reads, and what the code it reaches reads in turn.
 
@@ -133,8 +134,10 @@ def explore(
         Where local modules lie, besides ``sys.path``.
     also : dict of str to object, optional
         What counts although no name leads to it, by reference.
+    apart : dict of str to Identity, optional
+        Names of the notebook whose values are known, but not in the namespace.
     """
-    walk = _Exploration(namespace, ignore, Memo() if memo is None else memo, tuple(search_path))
+    walk = _Exploration(namespace, ignore, Memo() if memo is None else memo, tuple(search_path), apart or {})
     for ref, value in (also or {}).items():
         walk.count(ref, value)
     walk.follow(facts, "")
@@ -151,11 +154,13 @@ class _Exploration:
         ignore: frozenset[str],
         memo: Memo,
         search_path: tuple[str, ...],
+        apart: Mapping[str, Identity],
     ) -> None:
         self.namespace = namespace
         self.ignore = ignore
         self.memo = memo
         self.search_path = search_path
+        self.apart = apart
         self.inputs: dict[str, Identity] = {}
         self.values: dict[str, Any] = {}
         self.problems: dict[str, Problem] = {}
@@ -205,6 +210,8 @@ class _Exploration:
             return
         if name in self.namespace:
             self._value(name, self.namespace[name], paths)
+        elif name in self.apart:
+            self.inputs[name] = self.apart[name]
         elif not hasattr(builtins, name):
             self.inputs[name] = Identity("missing", "missing")
 

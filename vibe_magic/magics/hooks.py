@@ -11,6 +11,7 @@ from typing import Any
 from vibe_magic.errors import BodyError, UsageError
 from vibe_magic.session import Session
 
+from .readers import Readers
 from .transform import comment_header
 
 __all__ = ["Hooks"]
@@ -32,6 +33,7 @@ class Hooks:
         self._cell_id = ""
         self._restored = False
         self._timer: asyncio.TimerHandle | None = None
+        self._readers = Readers(shell, session)
 
     def install(self) -> None:
         """Register with the shell."""
@@ -39,6 +41,7 @@ class Hooks:
         self.shell.events.register("pre_run_cell", self.pre_run_cell)
         self.shell.events.register("post_run_cell", self.post_run_cell)
         self.shell.ast_transformers.append(self)
+        self._readers.install()
 
     def remove(self) -> None:
         """Undo `install`."""
@@ -46,6 +49,7 @@ class Hooks:
         self.shell.events.unregister("pre_run_cell", self.pre_run_cell)
         self.shell.events.unregister("post_run_cell", self.post_run_cell)
         self.shell.ast_transformers.remove(self)
+        self._readers.remove()
 
     def pre_run_cell(self, info: Any) -> None:
         """Note the cell that is about to run."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vibe_magic.payload.arrays import Owners
 from vibe_magic.payload.context import Context
-from vibe_magic.payload.loader import unpack
+from vibe_magic.payload.loader import revive, unpack
 from vibe_magic.payload.packing import Packed, pack
 from vibe_magic.payload.sealing import Sealed, Unsealed, reseal, seal, unseal
 from vibe_magic.payload.secret import user_secret
@@ -17,6 +17,7 @@ __all__ = [
     "Unsealed",
     "pack",
     "reseal",
+    "revive",
     "seal",
     "unpack",
     "unseal",

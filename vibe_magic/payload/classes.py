@@ -17,11 +17,13 @@ def reduce_class(packer: Packer, cls: type) -> Any:
     from cloudpickle import cloudpickle
 
     if packer.is_named(cls):
+        packer.inert = False
         return _named(packer, cls)
     if not packer.context.owns(cls):
         packer.met_module(cls.__module__)
         if cls.__module__ == "builtins" or cloudpickle._should_pickle_by_reference(cls):
             return cloudpickle._class_reduce(cls)
+    packer.inert = False
     packer.doubtful = True  # a metaclass or __init_subclass__ may want more than we know
     return _by_value(cls)
 

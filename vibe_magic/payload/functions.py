@@ -24,11 +24,12 @@ _ATTRIBUTES = ("__defaults__", "__kwdefaults__", "__annotations__", "__type_para
 
 def reduce_function(packer: Packer, function: FunctionType) -> Any:
     """Reduce a function to its name where a module or class holds it, to its code otherwise."""
-    if packer.is_named(function):
-        return make_named, (packer.context.namespace, function.__qualname__, False)
     if function.__globals__ is not packer.context.namespace and _importable(function):
         packer.met_module(function.__module__)
         return NotImplemented
+    packer.inert = False
+    if packer.is_named(function):
+        return make_named, (packer.context.namespace, function.__qualname__, False)
     code = function.__code__
     closure = function.__closure__
     args = (_frozen(code), _scope(packer, function), function.__name__, closure)

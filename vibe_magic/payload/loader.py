@@ -14,9 +14,9 @@ from typing import Any
 
 from vibe_magic.errors import CorruptEntry
 from vibe_magic.payload.context import Context
-from vibe_magic.payload.sealing import unseal
+from vibe_magic.payload.sealing import Unsealed, unseal
 
-__all__ = ["known_nan", "load", "unpack"]
+__all__ = ["known_nan", "load", "revive", "unpack"]
 
 
 def unpack(
@@ -52,8 +52,18 @@ def unpack(
     OSError
         The file is gone or cannot be read.
     """
-    unsealed = unseal(source, secret, place, signature)
     where = place if isinstance(source, bytes) else os.fspath(source)
+    return revive(unseal(source, secret, place, signature), context, names, where)
+
+
+def revive(unsealed: Unsealed, context: Context, names: Sequence[str], where: str) -> dict[str, object]:
+    """Read variables out of a file that has been checked; `where` names it in errors.
+
+    Raises
+    ------
+    CorruptEntry
+        It needs something that is not here (any more).
+    """
     try:
         return load(unsealed.stream, unsealed.buffers, context, names)
     except CorruptEntry:

@@ -10,7 +10,7 @@ import struct
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from types import CellType, CodeType, FunctionType, MethodType
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from vibe_magic.payload import arrays, classes, frames, functions, loader, plain
@@ -32,6 +32,14 @@ _TRUSTED = frozenset(
     """.split()  # noqa: SIM905 - as a list it would be thirty lines
 )
 """Packages whose objects are known to come back when they could be stored."""
+
+_INERT = frozenset(
+    """
+    builtins numpy pandas polars pyarrow scipy sklearn datetime collections decimal fractions pathlib
+    uuid re copyreg operator zoneinfo ipaddress random array string itertools math vibe_magic
+    """.split()  # noqa: SIM905 - as a list it would be thirty lines
+)
+"""Packages whose objects come back the same whenever they are read, and change nothing by that."""
 
 _EXACT: dict[str, Callable[[Packer, Any], Any]] = {
     "numpy.ndarray": arrays.reduce_array,
@@ -73,6 +81,7 @@ class Packer(pickle.Pickler):
         self.views = arrays.Views(keep)
         self.scopes: dict[int, dict[str, object]] = {}
         self.doubtful = False
+        self.inert = True
         self.references = context.references()
         self.owners = arrays.Owners(self.references.values())
         self._own = {id(value) for value in objects.values() if isinstance(value, type | FunctionType)}
@@ -97,6 +106,7 @@ class Packer(pickle.Pickler):
     def _choose(self, cls: type) -> Callable[[Packer, Any], Any] | None:
         if issubclass(cls, type):
             return classes.reduce_class
+        self.inert = self.inert and _top(cls.__module__) in _INERT and cls not in (ModuleType, CodeType)
         found = _BY_TYPE.get(cls) or _EXACT.get(_full_name(cls))
         for ancestor in () if found else cls.__mro__:
             found = found or _INHERITED.get(_full_name(ancestor))
@@ -106,8 +116,9 @@ class Packer(pickle.Pickler):
 
     def met_module(self, name: str) -> None:
         """Note that an object refers to a module; unless known, the result is tried out."""
-        top = (name or "").partition(".")[0]
+        top = _top(name)
         self.doubtful = self.doubtful or top not in _TRUSTED
+        self.inert = self.inert and top in _INERT
 
     def claim(self, cell: CellType) -> bool:
         """Tell whether the content of a closure's variable is still to be stored; true once."""
@@ -198,6 +209,10 @@ def _dispatch_table() -> dict[Any, Any]:
     table = {**copyreg.dispatch_table, **cloudpickle.Pickler._dispatch_table}
     table[io.TextIOWrapper] = plain.reduce_text_file
     return table
+
+
+def _top(module: str | None) -> str:
+    return (module or "").partition(".")[0]
 
 
 def _full_name(cls: type) -> str:

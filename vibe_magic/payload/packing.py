@@ -41,6 +41,8 @@ class Packed:
         The out-of-band memory.
     nbytes : int
         Size, about what the file will take.
+    inert : bool
+        Whether they come back the same whenever they are read: nothing of the notebook is needed for it.
     """
 
     names: tuple[str, ...]
@@ -48,6 +50,7 @@ class Packed:
     stream: bytes
     buffers: tuple[memoryview, ...]
     nbytes: int
+    inert: bool = False
 
     def seal(self, secret: bytes, place: str) -> Sealed:
         """Lay out, digest and sign for the one place where it may be read."""
@@ -130,7 +133,8 @@ def _finished(packer: Packer, names: tuple[str, ...]) -> Packed:
     stream = b"".join([b"\x80\x05", *_prelude(references, used), body])
     nbytes = len(stream) + sum(buffer.nbytes for buffer in packer.buffers)
     externals = tuple(name for name in references if name in used)
-    return Packed(names, externals, stream, tuple(packer.buffers), nbytes)
+    inert = packer.inert and not externals and _BY_NAME not in stream
+    return Packed(names, externals, stream, tuple(packer.buffers), nbytes, inert)
 
 
 def _prelude(references: Iterable[str], used: frozenset[str]) -> Iterator[bytes]:

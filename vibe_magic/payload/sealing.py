@@ -66,6 +66,12 @@ class Unsealed:
     stream: memoryview
     buffers: tuple[memoryview, ...]
 
+    def release(self) -> None:
+        """Let the system take back the memory into which a mapped file has been read to check it."""
+        mapped = self.stream.obj
+        if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)
+
 
 def seal(stream: bytes | memoryview, buffers: Sequence[memoryview], secret: bytes, place: str) -> Sealed:
     """Lay out, digest and sign a pickle stream with its buffers.

@@ -112,7 +112,7 @@ class Deferred:
             return False
         refresh(session, asset)
         live = session.look(asset)
-        needed = self._needed_by(Footprint.of(live))
+        needed = self._needed_by(self._footprint(asset))
         if not needed and decide(session, asset, live).entry is not None:
             return False  # bringing it back takes no time
         known = session.store.results(asset.name)[:1]
@@ -138,10 +138,16 @@ class Deferred:
         session.telling.say(asset.name, self.note(asset.name), session.is_quiet(asset))
         return ""
 
+    def _footprint(self, asset: Asset) -> Footprint:
+        """Return what a cell may touch, with the values that it reads."""
+        session = self._session
+        session.unread.before(session.look(asset))
+        return Footprint.of(session.look(asset))
+
     def _needed_by(self, footprint: Footprint) -> list[_Pending]:
         """Return what waits and must come before a cell, with what must come before that, in order."""
         waiting = list(self._waiting())
-        prints = {pending.asset.label: Footprint.of(self._session.look(pending.asset)) for pending in waiting}
+        prints = {pending.asset.label: self._footprint(pending.asset) for pending in waiting}
         needed: list[_Pending] = []
         ahead = [footprint]
         for pending in reversed(waiting):
@@ -153,7 +159,7 @@ class Deferred:
 
     def touches(self, asset: Asset) -> bool:
         """Tell whether a cell must wait for one that was put off."""
-        return bool(self) and bool(self._needed_by(Footprint.of(self._session.look(asset))))
+        return bool(self) and bool(self._needed_by(self._footprint(asset)))
 
     def before(self, asset: Asset) -> None:
         """Settle what must come before a cell that is about to run.
@@ -166,7 +172,7 @@ class Deferred:
         if not self:
             return
         self.advance()
-        while needed := self._needed_by(Footprint.of(self._session.look(asset))):
+        while needed := self._needed_by(self._footprint(asset)):
             self._settle(needed, asset)
         self._passed += 1
 
@@ -309,8 +315,8 @@ class Deferred:
         for number, pending in enumerate(waiting):
             if not pending.wanted or pending.work is not None or free <= 0:
                 continue
-            own = Footprint.of(self._session.look(pending.asset))
-            earlier = (Footprint.of(self._session.look(other.asset)) for other in waiting[:number])
+            own = self._footprint(pending.asset)
+            earlier = (self._footprint(other.asset) for other in waiting[:number])
             if not any(own.meets(other) for other in earlier):
                 from .parallel import Background
 

@@ -91,6 +91,7 @@ class AssetFunction:
     def _bound(
         self, session: Session, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> inspect.BoundArguments:
+        session.unread.load(self.names)
         given = self.signature.bind_partial(*args, **kwargs).arguments
         for name in self.names - given.keys():
             if name in session.namespace:
@@ -134,6 +135,7 @@ class AssetFunction:
 
     def _offered(self, session: Session) -> tuple[dict[str, Any], dict[str, Fact]]:
         """Return what the notebook offers as arguments, and what is known of other functions' results."""
+        session.unread.load(self.names)
         bound = self.signature.bind_partial()
         bound.apply_defaults()
         found: dict[str, Any] = dict(bound.arguments)

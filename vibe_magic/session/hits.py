@@ -15,16 +15,14 @@ from .decision import PATIENCE_S
 from .freshness import Verdict, judge
 from .live import Live
 from .records import Record
-from .restore import aliased, equate, restore
+from .restore import aliased, equate, restore, root_of
 from .telling import age_of
+from .unread import ALIGNED_BYTES
 
 if TYPE_CHECKING:
     from .kernel import Session
 
 __all__ = ["discard", "locked", "restored", "waiting"]
-
-ALIGNED_BYTES = 50 * 2**20
-"""Up to this size, what came back is digested at once, to be known as what was stored."""
 
 
 def waiting(session: Session, name: str) -> Callable[[str], None]:
@@ -81,16 +79,21 @@ def restored(
     entry, trace = verdict.entry, verdict.trace
     assert entry is not None
     assert trace is not None
+    session.unread.load({*trace.mutated, *trace.deleted, *map(root_of, entry.externals)})
     shared = aliased(trace, session.namespace)
     if shared:
         return (Cause("input", shared, "other names hold it, too, and the cell changes it"),)
     home = store or session.store
     try:
+        later = session.unread.held(asset, entry, trace, home)
+        unread = {name for group in later for name in group.held.group.names}
         session.result = restore(
-            entry, trace, home, asset.cell, session.namespace, session.shell, show=not shown
+            entry, trace, home, asset.cell, session.namespace, session.shell, show=not shown, but=unread
         )
     except CorruptEntry as error:
         return (discard(session, asset.name, entry, error, home),)
+    session.unread.drop({*entry.names, *asset.cell.defines})
+    session.unread.take(later)
     session.memo.clear()
     if entry.nbytes < ALIGNED_BYTES:
         equate(trace, session.namespace, session.memo)

@@ -35,6 +35,7 @@ from .patches import Patch, patched
 from .records import Record
 from .spec import Spec, parse_header
 from .telling import Telling
+from .unread import Unread
 from .work import draft_of, first_line, is_control, job_of, note_new_modules, plain_name, trace_of
 
 __all__ = ["Session"]
@@ -96,7 +97,8 @@ class Session:
         self.ahead: Any = None
         self.deferred = Deferred(self)
         self.gate: Callable[[str], None] = self.deferred.before_effect
-        self.on_lookup: Callable[[Lookup], None] | None = None
+        self.unread = Unread(self)
+        self.on_lookup: Callable[[Lookup], None] = self.unread.on_lookup
 
     # What the session works with
 
@@ -157,7 +159,8 @@ class Session:
     @property
     def around(self) -> Surroundings:
         """What all assets see at this moment."""
-        return Surroundings(self.namespace, self.files, os.environ, self.memo, self.patches)
+        apart = self.unread.identities
+        return Surroundings(self.namespace, self.files, os.environ, self.memo, self.patches, apart)
 
     # A cell that the person runs
 
@@ -317,11 +320,13 @@ class Session:
 
     def _begin_plain(self, cell: Cell, cell_id: str) -> None:
         if is_control(cell):
+            self.unread.expect(cell.python)
             self.memo.clear()
             return
         label = cell_id or f"cell:{fingerprint(cell)[:12]}"
         asset = Asset(plain_name(cell), Spec(), cell, label)
         self.deferred.before(asset)
+        self.unread.before(Live(asset, self.around))
         live = Live(asset, self.around)
         run = Run(job_of(asset, live, self.seeded, stored=False), self.shell, self.watch)
         self._current = Current(run, label, None)
@@ -335,6 +340,8 @@ class Session:
         blockers: tuple[Blocker, ...],
         direct: bool,
     ) -> None:
+        if self.unread.before(live):
+            live = self.look(asset)
         if self.journal.consumed(asset.label) & set(live.reach.inputs):
             self.tell(asset.name, "changes its own input, so running it again applies it again")
         run = Run(job_of(asset, live, self.seeded, stored=not blockers), self.shell, self.watch)

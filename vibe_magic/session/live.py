@@ -13,6 +13,7 @@ from typing import Any
 from vibe_magic.cell import Facts
 from vibe_magic.execute import GENERATORS, Blocker, fact_of
 from vibe_magic.identity import (
+    Identity,
     Memo,
     Reach,
     combine,
@@ -58,6 +59,8 @@ class Surroundings:
         Digests that hold as long as no code of the notebook runs; its owner clears it.
     patches : dict of str to Patch
         What the notebook has set in packages.
+    apart : dict of str to Identity
+        Names whose values wait to be loaded; see `unread`.
     """
 
     namespace: dict[str, Any]
@@ -65,6 +68,7 @@ class Surroundings:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     memo: Memo = field(default_factory=Memo)
     patches: Mapping[str, Patch] = field(default_factory=dict)
+    apart: Mapping[str, Identity] = field(default_factory=dict)
 
     @property
     def folder(self) -> str:
@@ -122,6 +126,7 @@ class Live:
             memo=self.around.memo,
             search_path=(self.around.folder,),
             also={patch.ref: patch.value for patch in self.around.patches.values() if patch.is_set},
+            apart=self.around.apart,
         )
 
     @cached_property
@@ -197,7 +202,7 @@ class Live:
             static = module_static(module, attribute, (self.around.folder,))
             return Fact("", "module", static) if static else ABSENT
         wanted = Facts(modules=frozenset({(module, attribute)})) if colon else Facts(reads=frozenset({ref}))
-        reach = explore(wanted, self.around.namespace, memo=self.around.memo)
+        reach = explore(wanted, self.around.namespace, memo=self.around.memo, apart=self.around.apart)
         if ref in reach.inputs:
             return fact_of(reach.inputs[ref])
         return UNKNOWN if reach.problems else ABSENT

@@ -19,7 +19,7 @@ from vibe_magic.payload import Context
 from vibe_magic.store import Entry, Store
 from vibe_magic.trace import Trace
 
-__all__ = ["aliased", "define", "equate", "referable", "restore"]
+__all__ = ["aliased", "define", "equate", "referable", "restore", "root_of"]
 
 _HISTORY = ("_", "__", "___")
 
@@ -33,11 +33,12 @@ def restore(
     shell: Any,
     *,
     show: bool = True,
+    but: Collection[str] = (),
 ) -> Any:
     """Put an entry's values into the namespace and show its outputs, unless they have been shown.
 
     Process state comes first, since imports may need a changed ``sys.path``; then the definitions, since
-    values may be instances of the classes among them; then the values.
+    values may be instances of the classes among them; then the values, `but` for some names.
 
     Returns
     -------
@@ -56,7 +57,7 @@ def restore(
         facets.apply(state)
     define(cell, namespace, shell)
     present = {**referable(entry, namespace, trace.mutated), **inputs}
-    values = store.load(entry, Context(namespace, present), set(entry.names) - {STATE})
+    values = store.load(entry, Context(namespace, present), set(entry.names) - {STATE, *but})
     result = values.pop(RESULT, ABSENT)
     for name in trace.mutated:
         if name in values and name in namespace:
@@ -75,10 +76,15 @@ def referable(entry: Entry, namespace: Mapping[str, Any], mutated: Collection[st
     Of values that the cell changed in place only the labels of frames are taken as they are; see `labels`.
     """
     paths = [name for name in entry.externals if not name.isidentifier()]
-    roots = {re.split(r"[.\[]", path, maxsplit=1)[0] for path in paths}
+    roots = set(map(root_of, paths))
     values = {name: namespace[name] for name in roots if name in namespace}
     kept = {name: value for name, value in values.items() if name not in mutated}
     return {**anchors(kept), **labels(values)}
+
+
+def root_of(path: str) -> str:
+    """Return the name that a path to a part of a value begins with."""
+    return re.split(r"[.\[]", path, maxsplit=1)[0]
 
 
 def equate(trace: Trace, namespace: Mapping[str, Any], memo: Memo) -> None:

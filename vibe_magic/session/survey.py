@@ -125,6 +125,7 @@ def load_values(session: Session, names: Collection[str]) -> list[str]:
         entries = session.store.results(name)
         if not entries:
             raise UsageError(f"nothing is stored of {name!r}", "%asset load", "run it first")
+        session.unread.load_all()
         present = {**referable(entries[0], session.namespace), **session.namespace}
         context = Context(session.namespace, present)
         wanted = [n for n in entries[0].names if n.isidentifier()]

@@ -26,6 +26,7 @@ __all__ = [
     "plain_name",
     "present_trace",
     "trace_of",
+    "without_commands",
 ]
 
 
@@ -121,7 +122,15 @@ def first_line(asset: Asset) -> str:
 
 def is_control(cell: Cell) -> bool:
     """Tell whether a cell only acts on assets, so that it is no part of the notebook's work."""
-    return "run_line_magic('asset'" in cell.python
+    return _COMMAND in cell.python
+
+
+_COMMAND = "run_line_magic('asset'"
+
+
+def without_commands(python: str) -> str:
+    """Return what a cell does besides acting on assets, which reads no value of the notebook."""
+    return "\n".join(line for line in python.splitlines() if _COMMAND not in line)
 
 
 def note_new_modules(known: frozenset[str]) -> frozenset[str]:

@@ -15,6 +15,7 @@ from vibe_magic.payload import Context
 from vibe_magic.store import layout, reading
 from vibe_magic.store.entry import Draft, Entry, entry_of_meta
 from vibe_magic.store.locking import Hold, hold, sweep_locks
+from vibe_magic.store.reading import Held
 from vibe_magic.store.writing import write_accepted
 
 __all__ = ["Store"]
@@ -143,6 +144,18 @@ class Store:
             if not wanted.isdisjoint(group.names):
                 loaded |= reading.load_group(entry, label, context, self._secret)
         return {name: value for name, value in loaded.items() if name in wanted}
+
+    def hold(self, entry: Entry, label: str) -> Held:
+        """Check a group of an entry, to be read whenever it is wanted.
+
+        Raises
+        ------
+        CorruptEntry
+            The entry cannot be used, or is gone; count it as missing.
+        """
+        held = reading.open_group(entry, label, self._secret)
+        held.content.release()
+        return held
 
     def outputs(self, entry: Entry) -> tuple[dict[str, Any], ...]:
         """Load what the cell displayed.

@@ -79,6 +79,8 @@ class Group:
         Size of the file.
     signature : str
         The file's signature.
+    inert : bool
+        Whether its values come back the same whenever they are read; see `payload.Packed`.
     """
 
     file: str
@@ -86,6 +88,7 @@ class Group:
     externals: tuple[str, ...]
     nbytes: int
     signature: str
+    inert: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +216,8 @@ def meta_of_draft(draft: Draft) -> dict[str, Any]:
 def entry_of_meta(meta: Mapping[str, Any], path: Path, *, pinned: bool) -> Entry:
     """Make an entry from checked metadata."""
     groups = {
-        label: Group(g["file"], tuple(g["names"]), tuple(g["externals"]), g["nbytes"], g["signature"])
-        for label, g in meta["groups"].items()
+        label: Group(**{**group, "names": tuple(group["names"]), "externals": tuple(group["externals"])})
+        for label, group in meta["groups"].items()
     }
     same = ("asset", "key", "observed", "created_at", "duration_s", "kind", "notebook", "ttl_s")
     return Entry(

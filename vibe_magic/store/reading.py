@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vibe_magic.errors import CorruptEntry
-from vibe_magic.payload import Context, unpack, unseal
+from vibe_magic.payload import Context, Unsealed, revive, unseal
 from vibe_magic.store import layout
-from vibe_magic.store.entry import Entry, content_digest, decode, entry_of_meta, place
+from vibe_magic.store.entry import Entry, Group, content_digest, decode, entry_of_meta, place
 from vibe_magic.store.writing import read_outputs
 
 
@@ -89,16 +90,49 @@ def load_group(entry: Entry, label: str, context: Context, secret: bytes) -> dic
     CorruptEntry
         They are not what was written, or cannot be read.
     """
-    group = entry.groups[label]
+    return open_group(entry, label, secret).values(context)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A group of an entry that was checked and not read: whatever becomes of its file, it can be.
+
+    Parameters
+    ----------
+    entry : Entry
+        Where it belongs.
+    group : Group
+        Which one.
+    content : Unsealed
+        Its bytes.
+    """
+
+    entry: Entry
+    group: Group
+    content: Unsealed
+
+    def values(self, context: Context) -> dict[str, object]:
+        """Read the variables.
+
+        Raises
+        ------
+        CorruptEntry
+            They need something that is not here.
+        """
+        return revive(self.content, context, self.group.names, str(self.entry.path / self.group.file))
+
+
+def open_group(entry: Entry, label: str, secret: bytes) -> Held:
+    """Check one group.
+
+    Raises
+    ------
+    CorruptEntry
+        It is not what was written, or cannot be read.
+    """
+    group, where = entry.groups[label], place(entry.asset, entry.key, entry.observed, label)
     try:
-        return unpack(
-            entry.path / group.file,
-            context,
-            names=group.names,
-            secret=secret,
-            place=place(entry.asset, entry.key, entry.observed, label),
-            signature=group.signature,
-        )
+        return Held(entry, group, unseal(entry.path / group.file, secret, where, group.signature))
     except OSError as error:
         raise _gone(error, entry) from error
 
@@ -131,12 +165,8 @@ def check_entry(entry: Entry, secret: bytes) -> None:
         Something is wrong.
     """
     load_outputs(entry)
-    for label, group in entry.groups.items():
-        where = place(entry.asset, entry.key, entry.observed, label)
-        try:
-            unseal(entry.path / group.file, secret, where, group.signature)
-        except OSError as error:
-            raise _gone(error, entry) from error
+    for label in entry.groups:
+        open_group(entry, label, secret)
 
 
 def _gone(error: OSError, entry: Entry) -> CorruptEntry:

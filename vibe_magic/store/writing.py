@@ -115,6 +115,7 @@ def _write_group(directory: str, file: str, place: str, packed: Packed, secret: 
         "externals": packed.externals,
         "nbytes": sealed.nbytes,
         "signature": sealed.signature,
+        "inert": packed.inert,
     }
 
 

@@ -148,17 +148,18 @@ class Handout:
     def _named(self, live: Live, but: frozenset[str]) -> tuple[Given, ...]:
         """Return where values are that texts name, which a library may look up; not those that cannot go."""
         namespace = self.session.namespace
-        names = (words_of(live) & user_names(namespace)) - but
-        values = frozenset(name for name in names if not is_code(namespace[name]))
-        reach = explore(Facts(reads=values), namespace, memo=self.session.memo)
+        unread = self.session.unread
+        names = words_of(live) - but
+        values = {name for name in names & user_names(namespace) if not is_code(namespace[name])}
+        reach = explore(Facts(reads=frozenset(values)), namespace, memo=self.session.memo)
         with contextlib.suppress(Unpicklable, OSError):
-            return self._inputs.given(values & reach.values.keys(), reach)
+            return self._inputs.given((values & reach.values.keys()) | (names & set(unread.names)), reach)
         return ()
 
     def _withheld(self, name: str, given: Iterable[Given]) -> frozenset[str]:
         """Return the names that the asset would find in the kernel, but not in a body."""
         bound = (turn.asset.cell.facts.writes for turn in self.turns.before(name))
-        there = frozenset(user_names(self.session.namespace)).union(*bound)
+        there = frozenset(user_names(self.session.namespace)).union(self.session.unread.names, *bound)
         return there.difference(*(one.names for one in given))
 
     def _pending(self, name: str) -> list[Turn]:

@@ -54,12 +54,13 @@ class Inputs:
         OSError
             The pieces cannot be written.
         """
+        waiting = [Given(str(entry.path), found) for entry, found in self._session.unread.given(names)]
         namespace = self._session.namespace
         values = {name: namespace[name] for name in sorted(names) if name in namespace}
         code = {name: value for name, value in values.items() if is_code(value)}
         data = {name: value for name, value in values.items() if name not in code}
         found = [self._piece(code, {}, reach)] if code else []
-        return (*found, *self._data(data, code, reach))
+        return (*found, *self._data(data, code, reach), *waiting)
 
     def _data(self, data: Mapping[str, Any], code: Mapping[str, Any], reach: Reach) -> Iterator[Given]:
         known = frozenset(map(id, code.values()))
