@@ -169,12 +169,22 @@ def test_what_could_not_be_known_is_told(notebook: Notebook) -> None:  # noqa: F
     notebook.run("np.set_printoptions(precision=8)")
 
 
+def test_a_cell_runs_that_only_comes_after_what_fails(notebook: Notebook) -> None:  # noqa: F811
+    notebook.run("base = 0", "base")
+    notebook.run("%%asset a --lazy\na = 1 / base", "a")
+    done = notebook.run("base = 2", "after")
+    assert "ZeroDivisionError" in notebook.text
+    assert done.success
+    assert notebook["base"] == 2
+    assert notebook.last.action == "failed"
+
+
 def test_a_reader_of_what_fails_fails(notebook: Notebook) -> None:  # noqa: F811
     notebook.run("%%asset a --lazy\na = 1 / 0", "a")
     notebook.run("beside = 1", "beside")
     assert not notebook.run("print(a)", "reader").success
     assert "ZeroDivisionError" in notebook.text
-    assert "UsageError: a failed, which must come before this cell" in notebook.text
+    assert "UsageError: a failed, which this cell reads" in notebook.text
     assert "body.py" not in notebook.text
 
 

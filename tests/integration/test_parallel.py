@@ -344,6 +344,30 @@ def test_assets_of_a_notebook_run_ahead(notebook: Notebook) -> None:  # noqa: F8
     assert [record.action for record in report()] == ["ran", "ran", "ran"]
 
 
+def test_results_that_need_not_wait_come_at_once(notebook: Notebook, tmp_path: Path) -> None:  # noqa: F811
+    notebook.run("import time\nfrom pathlib import Path", "start")
+    wait = "while not Path('go').exists():\n    time.sleep(0.01)\n"
+    notebook.run(f"%%asset slow --lazy\n{wait}slow = 1", "slow")
+    notebook.run("%%asset b --lazy\nb = 2", "b")
+    notebook.run("%%asset c --lazy\nc = b + 1", "c")
+    seen = []
+    for record in vibe_magic.stream(n_jobs=2, engine="threading"):
+        seen.append(record.name)
+        if seen == ["b", "c"]:
+            (tmp_path / "go").touch()
+    assert seen == ["b", "c", "slow"]
+    assert (notebook["c"], notebook["slow"]) == (3, 1)
+
+
+@pytest.mark.parametrize("early", ["def f():\n    return b", "x = 'b'", "b = 7"])
+def test_a_result_waits_for_cells_that_could_tell(notebook: Notebook, early: str) -> None:  # noqa: F811
+    notebook.run("b = 1\ndef g():\n    return b", "start")
+    notebook.run(f"%%asset a --lazy\nimport time\ntime.sleep(0.3)\n{early}\na = g()", "a")
+    notebook.run("%%asset late --lazy\nb = 2\nlate = 5", "late")
+    records = list(vibe_magic.stream(n_jobs=2, engine="threading"))
+    assert [record.name for record in records] == ["a", "late"]
+
+
 def test_other_tasks_run_while_records_are_waited_for(notebook: Notebook) -> None:  # noqa: F811
     notebook.run(SWITCH, "s")
     notebook.run(asset("slow", "time.sleep(0.3)"))
@@ -363,7 +387,7 @@ def test_other_tasks_run_while_records_are_waited_for(notebook: Notebook) -> Non
         return found
 
     loop = asyncio.new_event_loop()  # asyncio.run would set a signal handler, which workers do not have
-    assert loop.run_until_complete(read()) == ["slow", "quick"]
+    assert sorted(loop.run_until_complete(read())) == ["quick", "slow"]
     loop.close()
     assert len(ticks) > 3
     assert [record.name for record in vibe_magic.stream(n_jobs=2, engine="threading")] == []

@@ -89,7 +89,10 @@ FIRST: tuple[str, ...] = (
     "{new} = 1 / ({number} - {number})",
 )
 
+LEVEL = "level = 0 + {number}"
 QUERIES: tuple[str, ...] = (
+    LEVEL,
+    "{new} = pd.DataFrame({{'x': range({size})}}).eval('x + @{num}').tolist()",
     "{new} = 0 + {number}",
     "{num} = 0 + {number}",
     "{new} = {frm}.query('x >= {number} and x < @{num}').x.tolist()",
@@ -147,6 +150,9 @@ def notebook(chance: random.Random, templates: Sequence[str] = TEMPLATES) -> Not
     files = {MODULE: module_text(chance), DATA: chance.choice(("one", "two"))}
     setup = Draft("setup", SETUP, {})
     names = _Names()
+    if templates is not FIRST:
+        setup = replace(setup, template=f"{SETUP}\n{LEVEL}", parts=constants(chance))
+        names.known["num"].append("level")
     drafts = [draft(chance, names, f"c{i}", templates) for i in range(chance.randint(3, 12))]
     return Notebook((setup, *drafts), files)
 

@@ -106,7 +106,7 @@ def run(
     n_jobs: int | None = None,
     engine: str = "",
 ) -> list[Record]:
-    """Bring assets of this notebook up to date, as ``%asset run`` does.
+    """Bring assets of this notebook up to date, as ``%asset run`` does; return what became of each, in order.
 
     Parameters
     ----------
@@ -126,7 +126,9 @@ def run(
     UsageError
         There is no such asset or engine, or the extension is not loaded.
     """
-    return list(stream(*names, force=force, keep_going=keep_going, n_jobs=n_jobs, engine=engine))
+    done = stream(*names, force=force, keep_going=keep_going, n_jobs=n_jobs, engine=engine)
+    places = {asset.name: place for place, asset in enumerate(current().registry)}
+    return sorted(done, key=lambda record: places.get(record.name, len(places)))
 
 
 class Stream:
@@ -144,11 +146,11 @@ class Stream:
         self._steps = partial(steps, current(), names, **options)
 
     def __iter__(self) -> Iterator[Record]:
-        """Yield each record as soon as its turn has come."""
+        """Yield each record as soon as its result has been taken over."""
         return (record for record in self._steps() if record is not None)
 
     async def __aiter__(self) -> AsyncIterator[Record]:
-        """Yield each record as soon as its turn has come; let other tasks run meanwhile."""
+        """Yield each record as soon as its result has been taken over; let other tasks run meanwhile."""
         for record in self._steps(patience_s=0.0):
             await asyncio.sleep(0 if record else _PAUSE_S)
             if record is not None:
@@ -165,7 +167,9 @@ def stream(
     n_jobs: int | None = None,
     engine: str = "",
 ) -> Stream:
-    """Bring assets up to date as `run` does; hand out what became of each as soon as its turn has come.
+    """Bring assets up to date as `run` does; hand out what became of each as they finish.
+
+    An asset waits for those before it only where they could tell that it has run.
 
     Parameters
     ----------

@@ -196,9 +196,12 @@ class Deferred:
         waits = [p.asset.name for p in needed if p.work is not None and not p.work.is_done()]
         if waits:
             session.telling.say(reader.name, f"waits for {', '.join(waits)}", session.is_quiet(reader))
-        failed = [r.name for r in self._bring(needed) if r.action in ("failed", "skipped")]
-        if failed:
-            line = f"{', '.join(failed)} failed, which must come before this cell"
+        failed = {record.name for record in self._bring(needed) if record.action in ("failed", "skipped")}
+        lost = [one.asset for one in needed if one.asset.name in failed]
+        reads = self._footprint(reader).reads if lost else frozenset()
+        read = [asset.name for asset in lost if asset.cell.facts.writes & reads]
+        if read:
+            line = f"{', '.join(read)} failed, which this cell reads"
             raise UsageError(line, "", "see the traceback above")
 
     def _bring(self, pending: list[_Pending]) -> list[Record]:

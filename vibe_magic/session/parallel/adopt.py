@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Collection
 from dataclasses import replace
 
 from vibe_magic.capture import replay
-from vibe_magic.store import Store
+from vibe_magic.store import Parcel, Store
 from vibe_magic.trace import Trace, verify
 
 from .. import hits
@@ -17,7 +18,7 @@ from ..kernel import Session
 from ..records import Record
 from .task import Reply
 
-__all__ = ["adopt"]
+__all__ = ["adopt", "dead", "is_inside", "unpacked"]
 
 
 def adopt(
@@ -81,3 +82,24 @@ def _failed(session: Session, asset: Asset, reply: Reply, trace: Trace, direct: 
     record = Record(asset.name, "failed", reply.causes, reply.duration_s, 0.0, asset.cell_id)
     session.record(record)
     return record
+
+
+def dead(session: Session, asset: Asset, reply: Reply) -> Record:
+    """Note that a body ended without a result or an exception, and tell why."""
+    record = Record(asset.name, "failed", cell_id=asset.cell_id, note=reply.reason)
+    session.telling.notify(asset.name, reply.reason)
+    session.records.append(record)
+    return record
+
+
+def is_inside(reply: Reply, store: Store) -> bool:
+    """Tell whether a body's result is in a store."""
+    return os.path.realpath(reply.path).startswith(os.path.realpath(store.root) + os.sep)
+
+
+def unpacked(reply: Reply, parcel: Parcel, store: Store) -> Reply:
+    """Put a result that came as bytes into a store."""
+    try:
+        return replace(reply, path=parcel.put(store.root), parcel=None)
+    except OSError as error:
+        return Reply("refused", reason=f"its result cannot be written ({error.strerror})")

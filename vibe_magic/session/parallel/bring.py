@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Iterator
@@ -10,17 +9,17 @@ from dataclasses import replace
 
 from vibe_magic.capture import Output, here, replay
 from vibe_magic.schedule import Ended, ReadyQueue
-from vibe_magic.store import Parcel, Store
+from vibe_magic.store import Store
 from vibe_magic.trace import Cause
 
-from ..asset import Asset
 from ..kernel import Session
 from ..live import Live
 from ..records import Record
 from ..stage import stage
 from ..upstream import rerun
-from .adopt import adopt
+from .adopt import adopt, dead, is_inside, unpacked
 from .crew import Crew
+from .early import Early
 from .handout import Handout, Stays, needed_of
 from .known import death, durations, earlier, modules
 from .task import Ask, Heard, Phase, Reply
@@ -65,6 +64,7 @@ class Bringing:
         self._expected_s = durations(session, wanted)
         self._queue = ReadyQueue(self._upstream, self._expected_s)
         self._handout = Handout(session, self.scratch, self.turns, self._upstream)
+        self._early = Early(session, self.turns)
         self._by_token: dict[int, Turn] = {}
         self._held: dict[str, set[str]] = {}
         self._later: list[tuple[float, str]] = []
@@ -73,7 +73,9 @@ class Bringing:
         self._breaks = 0
 
     def steps(self, patience_s: float | None = None) -> Iterator[Record | None]:
-        """Run everything; yield what became of each asset, in order, and None while there is nothing to tell.
+        """Run everything; yield what became of each asset, and None while there is nothing to tell.
+
+        Results come in order, but for those that need not wait for the ones before them.
 
         Parameters
         ----------
@@ -87,7 +89,7 @@ class Bringing:
                 turn = self.turns.head
                 self.give_out()
                 while not self._is_due(turn, patience_s):
-                    yield None
+                    yield self._taken_early()
                 self.catch_up()  # workers first: taking over can wait
                 yield self.take(turn)
         finally:
@@ -259,7 +261,8 @@ class Bringing:
 
     def _settle(self, turn: Turn, reply: Reply) -> None:
         if reply.parcel is not None:
-            reply = self._received(turn, reply, reply.parcel)
+            store = self.scratch if reply.reason or turn.apart else self.session.store
+            reply = unpacked(reply, reply.parcel, store)
         if reply.action == "unseen":
             self.crew.abroad, turn.attempts = True, 0
             self._later.append((time.monotonic(), turn.asset.name))
@@ -274,14 +277,6 @@ class Bringing:
                 self._finish(turn.asset.name)
             else:
                 self._break()
-
-    def _received(self, turn: Turn, reply: Reply, parcel: Parcel) -> Reply:
-        """Put a result that came as bytes where results of its kind are."""
-        store = self.scratch if reply.reason or turn.apart else self.session.store
-        try:
-            return replace(reply, path=parcel.put(store.root), parcel=None)
-        except OSError as error:
-            return Reply("refused", reason=f"its result cannot be written ({error.strerror})")
 
     def _break(self) -> None:
         """Give out nothing more, unless the others are to go on."""
@@ -371,23 +366,27 @@ class Bringing:
         reason = turn.stays or "what it had read in a worker has changed since"
         return session.telling.amend(replace(done, stayed=reason))
 
+    def _taken_early(self) -> Record | None:
+        """Take over a result before its turn, if nothing can tell."""
+        turn = self._early.next() if self.live else None
+        if turn is None:
+            return None
+        with stage(self.session, turn.asset, fresh=not turn.shown):
+            record = self.adopted(turn)
+        if record is None:
+            self._early.keep(turn)
+            return None
+        self.session.events.emit(record.action, turn.asset.name)
+        self.done(turn, failed=False)
+        return record
+
     def adopted(self, turn: Turn, direct: bool = False) -> Record | None:
         """Take over what a body has done; None if the asset has to run in the kernel."""
         reply = turn.reply
         if reply is None:
             return None
         if reply.lost:
-            return self._dead(turn.asset, reply)
-        home = self._home(reply)
+            return dead(self.session, turn.asset, reply)
+        home = self.scratch if is_inside(reply, self.scratch) else None
         shown, excused = turn.shown, self.excused
         return adopt(self.session, turn.asset, reply, home, direct=direct, shown=shown, excused=excused)
-
-    def _home(self, reply: Reply) -> Store | None:
-        inside = os.path.realpath(reply.path).startswith(os.path.realpath(self.scratch.root) + os.sep)
-        return self.scratch if inside else None
-
-    def _dead(self, asset: Asset, reply: Reply) -> Record:
-        record = Record(asset.name, "failed", cell_id=asset.cell_id, note=reply.reason)
-        self.session.telling.notify(asset.name, reply.reason)
-        self.session.records.append(record)
-        return record
