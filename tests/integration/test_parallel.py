@@ -325,6 +325,7 @@ def test_process_state_is_that_of_the_kernel(notebook: Notebook, monkeypatch: py
     (record,) = vibe_magic.run(n_jobs=2, engine="threading")
     assert not record.stayed
     assert notebook["seen"][:-1] == alone
+    notebook.run("np.set_printoptions(precision=8)")
 
 
 def test_assets_of_a_notebook_run_ahead(notebook: Notebook) -> None:  # noqa: F811

@@ -7,6 +7,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Iterable
+from functools import lru_cache
 
 __all__ = ["Scope", "relative", "resolve"]
 
@@ -65,7 +66,7 @@ class Scope:
         self._roots = _roots(base)
         self._skip = _both(skip)
         self._ignored = tuple(
-            prefix for prefix in _both(_ignored()) if not self._roots[-1].startswith(prefix)
+            prefix for prefix in _ignored(_homes()) if not self._roots[-1].startswith(prefix)
         )
         self._home = _inside(os.path.expanduser("~")) + "."
         self._temporary = tuple(
@@ -114,12 +115,16 @@ def resolve(name: str, base: str) -> str:
     return os.path.normpath(os.path.join(base, name))
 
 
-def _ignored() -> list[str]:
-    """Return where the interpreter, packages, system and programs keep their own files."""
+def _homes() -> tuple[str, ...]:
+    return tuple(os.environ[name] for name in _HOMES if os.environ.get(name))
+
+
+@lru_cache(maxsize=16)
+def _ignored(homes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return where the interpreter, packages, system and programs keep their own files, as prefixes."""
     library = sysconfig.get_paths()
     packages = [library[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")]
-    homes = [os.environ[name] for name in _HOMES if os.environ.get(name)]
-    return [sys.prefix, sys.base_prefix, sys.exec_prefix, *packages, *homes, *_SYSTEM]
+    return _both([sys.prefix, sys.base_prefix, sys.exec_prefix, *packages, *homes, *_SYSTEM])
 
 
 def _inside(directory: str) -> str:

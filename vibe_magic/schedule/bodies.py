@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from .spares import Spares
+from .spares import Spares, nothing
 from .wire import Order, receive, send
 
 __all__ = ["serve"]
@@ -83,14 +83,15 @@ def serve(listening: int, preload: str) -> None:
     listening : int
         Descriptor of the socket where orders come in.
     preload : str
-        ``module:name`` of what is called first.
+        ``module:name`` of what is called first; what it returns, if anything, is called in each process that
+        is forked ahead.
     """
     parent = os.getppid()
     listener = socket.socket(fileno=listening)
     with _watched(parent):
-        _function(preload)()
+        ready = _function(preload)() or nothing
     wake = _woken_by_children()
-    bodies, spares = _Bodies(), Spares(_run)
+    bodies, spares = _Bodies(), Spares(_run, ready)
     while os.getppid() == parent:  # a process that was forked may hold the other end of the input
         waiting = {sock.fileno(): sock for sock in bodies.by_pid.values()}
         limit_ms = _LULL_MS if spares.lacking else _PARENT_POLL_MS

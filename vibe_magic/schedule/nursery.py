@@ -30,7 +30,7 @@ class Nursery:
     Parameters
     ----------
     preload : str
-        ``module:name`` of what is called at once, to prepare what all bodies need.
+        ``module:name`` of what is called at once, to prepare what all bodies need; see `bodies.serve`.
     threads : int
         How many threads numeric libraries may use in each body.
     """

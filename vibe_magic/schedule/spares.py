@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from .wire import Order, receive, send
 
-__all__ = ["Spares"]
+__all__ = ["Spares", "nothing"]
 
 _MOST = 8
 
@@ -23,15 +23,18 @@ class Spares:
     ----------
     run : callable
         Takes an order, in the process that is to run it; returns the exit status.
+    ready : callable
+        Called in a process that was forked before it is needed.
 
     Attributes
     ----------
     wanted : int
-        How many are to wait: as many as have been needed at once.
+        How many are to wait: as many as have been needed at once, and one for each core to begin with.
     """
 
     run: Callable[[Order], int]
-    wanted: int = 0
+    ready: Callable[[], None]
+    wanted: int = field(default_factory=lambda: min(_MOST, os.cpu_count() or 1))
     _waiting: list[tuple[int, socket.socket]] = field(default_factory=list)
 
     @property
@@ -50,7 +53,7 @@ class Spares:
             Closes what a new process inherits and must not hold.
         """
         while True:
-            pid, sock = self._waiting.pop(0) if self._waiting else self._fork(close)
+            pid, sock = self._waiting.pop(0) if self._waiting else self._fork(close, nothing)
             with sock:
                 try:
                     send(sock, order)
@@ -60,7 +63,7 @@ class Spares:
 
     def add(self, close: Callable[[], None]) -> None:
         """Fork one more."""
-        self._waiting.append(self._fork(close))
+        self._waiting.append(self._fork(close, self.ready))
 
     def need(self, count: int) -> None:
         """Take note that so many were needed at once."""
@@ -72,7 +75,7 @@ class Spares:
             sock.close()
         self._waiting.clear()
 
-    def _fork(self, close: Callable[[], None]) -> tuple[int, socket.socket]:
+    def _fork(self, close: Callable[[], None], ready: Callable[[], None]) -> tuple[int, socket.socket]:
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid:
@@ -83,16 +86,21 @@ class Spares:
             ours.close()
             close()
             self.discard()
-            status = self._obey(theirs)
+            status = self._obey(theirs, ready)
         finally:
             os._exit(status)
 
-    def _obey(self, sock: socket.socket) -> int:
+    def _obey(self, sock: socket.socket, ready: Callable[[], None]) -> int:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        ready()
         with sock:
             order = receive(sock)
         if order is None:
             return 0
         os.setpgid(0, 0)
         return self.run(order)
+
+
+def nothing() -> None:
+    """Do nothing to be ready."""

@@ -92,6 +92,13 @@ class Workers:
         if hasattr(job, "add_done_callback"):
             job.add_done_callback(self._failure(token))
 
+    def begin(self) -> None:
+        """Have the backend start its workers, which most do at the first calls."""
+        for _ in range(self.n_jobs):
+            token = object()
+            self.submit(token, int)
+            self._waiting.discard(token)  # nobody waits for it
+
     def put(self, item: Any) -> None:
         """Let something else come out of `next`."""
         self._ended.put(item)

@@ -104,6 +104,7 @@ def foresee(session: Session, cells: Sequence[tuple[str, str]]) -> None:
         The front end's identity and the text of each code cell.
     """
     forget_all_but(session, {cell_id for cell_id, _ in cells})
+    session.warming.is_open = False  # what is going to run is known
     workers = workers_of(session, None, "")
     if workers is None:
         return

@@ -36,6 +36,7 @@ from .records import Record
 from .spec import Spec, parse_header
 from .telling import Telling
 from .unread import Unread
+from .warming import Warming
 from .work import draft_of, first_line, is_control, job_of, note_new_modules, plain_name, trace_of
 
 __all__ = ["Session"]
@@ -70,8 +71,7 @@ class Session:
         self.shell = shell
         self.namespace: dict[str, Any] = shell.user_ns
         self.clock = clock
-        self.registry = Registry()
-        self.journal = Journal()
+        self.registry, self.journal = Registry(), Journal()
         self.telling = Telling(notify)
         self.records = self.telling.records
         self.folder = os.getcwd()
@@ -95,12 +95,10 @@ class Session:
         self.places: dict[str, Any] = {}
         self.crew: Any = None
         self.ahead: Any = None
-        self.deferred = Deferred(self)
+        self.deferred, self.warming = Deferred(self), Warming(self)
         self.gate: Callable[[str], None] = self.deferred.before_effect
         self.unread = Unread(self)
         self.on_lookup: Callable[[Lookup], None] = self.unread.on_lookup
-
-    # What the session works with
 
     @property
     def settings(self) -> Settings:
@@ -202,6 +200,7 @@ class Session:
             return False
         self.registry = self.registry.with_asset(asset)
         self.places[asset.label] = here(self.shell)
+        self.warming.meet(asset)
         if self.deferred.put_off(asset):
             return True
         self.deferred.before(asset)
@@ -260,6 +259,7 @@ class Session:
     def record(self, record: Record, detail: str = "") -> None:
         """Keep what happened to an asset, and show it unless the person wants none of that."""
         self.telling.record(record, detail, self.is_quiet(self.registry.assets.get(record.name)))
+        self.warming.heed(record)
 
     def is_quiet(self, asset: Asset | None) -> bool:
         """Tell whether the person wants no status lines of an asset."""
@@ -315,8 +315,6 @@ class Session:
     def forget_digests(self) -> None:
         """Drop what was known of values, since they may have changed."""
         self.memo.clear()
-
-    # Beginning and ending
 
     def _begin_plain(self, cell: Cell, cell_id: str) -> None:
         if is_control(cell):

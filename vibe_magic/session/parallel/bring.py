@@ -66,6 +66,7 @@ class Bringing:
         self._handout = Handout(session, self.scratch, self.turns, self._upstream)
         self._early = Early(session, self.turns)
         self._by_token: dict[int, Turn] = {}
+        self._computing: set[int] = set()
         self._held: dict[str, set[str]] = {}
         self._later: list[tuple[float, str]] = []
         self._silent: dict[int, float] = {}
@@ -89,8 +90,9 @@ class Bringing:
                 turn = self.turns.head
                 self.give_out()
                 while not self._is_due(turn, patience_s):
+                    self.catch_up()  # workers first: taking over can wait
                     yield self._taken_early()
-                self.catch_up()  # workers first: taking over can wait
+                self.catch_up()
                 yield self.take(turn)
         finally:
             self.stop()
@@ -146,8 +148,7 @@ class Bringing:
         for due in [item for item in self._later if item[0] <= now_s]:
             self._later.remove(due)
             self._queue.put_back(due[1])
-        workers = self.crew.workers
-        while not self._broken and workers.busy < workers.n_jobs:
+        while not self._broken and len(self._computing) < self.crew.workers.n_jobs:
             name = self._queue.take()
             if name is None:
                 return
@@ -172,6 +173,7 @@ class Bringing:
         turn.token, turn.running, turn.attempts, turn.shown = token, True, turn.attempts + 1, False
         turn.apart = task.settings.cache_dir == self.scratch.root
         self._by_token[token] = turn
+        self._computing.add(token)
         self.session.events.emit("started", turn.asset.name)
         self.crew.submit(task, modules(live), turn.asset.spec.timeout_s)
 
@@ -260,6 +262,7 @@ class Bringing:
         return turn.ask is not None and turn.ask.key == live.key and proven
 
     def _settle(self, turn: Turn, reply: Reply) -> None:
+        self._computing.discard(turn.token)  # its worker has only the end of a process to wait for
         if reply.parcel is not None:
             store = self.scratch if reply.reason or turn.apart else self.session.store
             reply = unpacked(reply, reply.parcel, store)
@@ -286,6 +289,7 @@ class Bringing:
         turn = self._by_token.get(int(str(ended.token)))
         if turn is None or turn.token != ended.token:
             return
+        self._computing.discard(turn.token)
         turn.running = False
         turn.ask = None
         if turn.settled or any(name == turn.asset.name for _, name in self._later):
@@ -321,6 +325,7 @@ class Bringing:
         self.crew.reopen()
         self._breaks += 1
         for other in [turn for turn in self._by_token.values() if turn.running]:
+            self._computing.discard(other.token)
             other.running, other.token, other.ask = False, 0, None
             if other.settled:
                 continue

@@ -27,10 +27,15 @@ from vibe_magic.schedule import (
 
 from .task import Heard, Phase, Task
 
-__all__ = ["Crew"]
+__all__ = ["Crew", "begin_nursery"]
 
 _BODY = "vibe_magic.session.parallel.worker:body"
 PRELOAD = "vibe_magic.session.parallel.worker:prepare"
+
+
+def begin_nursery() -> None:
+    """Start the process that bodies are forked from, for as many workers as there are cores."""
+    nursery_of_this_process(PRELOAD, 1)
 
 
 class Crew:

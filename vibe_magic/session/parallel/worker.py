@@ -37,11 +37,26 @@ from .task import Ask, Given, Heard, Phase, Reply, Task
 __all__ = ["body", "prepare"]
 
 
-def prepare() -> None:
-    """Do once what every body needs, in the process that all are forked from: make a shell, and rehearse.
+def prepare() -> Callable[[], None]:
+    """Do once what every body needs, in the process that all are forked from.
 
-    A task that does nothing imports all that tasks use and fills what they look up, so that a body starts
-    within a few milliseconds.
+    Returns
+    -------
+    callable
+        What a process does that was forked ahead.
+    """
+    rehearse()
+    gc.collect()
+    gc.freeze()  # so that collections in bodies do not touch, and thereby copy, what all share
+    return rehearse
+
+
+def rehearse() -> None:
+    """Run a task that does nothing.
+
+    It makes a shell, imports all that tasks use and fills what they look up, so that a body starts within a
+    few milliseconds. Once more, in a process that was just forked, it takes copies of the memory that tasks
+    write to.
     """
     shell = make_shell()
     assert shell.display_formatter is not None
@@ -56,8 +71,6 @@ def prepare() -> None:
     sys.stdout, sys.stderr = streams
     for name in set(shell.user_ns) - known:
         del shell.user_ns[name]
-    gc.collect()
-    gc.freeze()  # so that collections in bodies do not touch, and thereby copy, what all share
 
 
 def _rehearsal(folder: Path, formats: list[str]) -> Task:
