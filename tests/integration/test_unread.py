@@ -69,6 +69,9 @@ def test_running_all_loads_nothing_that_no_cell_reads(restored: Notebook) -> Non
         ("%%asset d\nd = a[:2].copy()", "a"),
         ("%%asset d --lazy\nd = a[:2].copy()", "a"),
         ("!echo {a}", "abc"),
+        ("!echo", ""),
+        ("%config InlineBackend.close_figures = True", ""),
+        ("%config VibeMagic.ttl = '{a}'", "abc"),
     ],
 )
 def test_a_cell_finds_what_it_reads(restored: Notebook, text: str, loaded: str) -> None:

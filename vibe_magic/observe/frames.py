@@ -116,6 +116,9 @@ def _module(frame: FrameType) -> str:
 
 
 def _is_harmless(module: str) -> bool:
-    """Tell code that looks at frames to name them, in logs and warnings, and our own."""
+    """Tell code that looks at frames to name them, in logs and warnings, and our own.
+
+    Magics look up names, too; but the text of the cell shows these.
+    """
     top = module.partition(".")[0]
-    return top == _PACKAGE or (top in sys.stdlib_module_names and top != _NOTEBOOK)
+    return top in (_PACKAGE, "IPython") or (top in sys.stdlib_module_names and top != _NOTEBOOK)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from vibe_magic.cell import analyse
+from vibe_magic.cell import Hazard, analyse
 from vibe_magic.errors import CorruptEntry, UsageError
 from vibe_magic.execute import RESULT, STATE
 from vibe_magic.identity import Identity
@@ -134,9 +134,10 @@ class Unread:
         """Load what a cell may use that is about to run; tell whether there was anything."""
         if not self._groups:
             return False
-        footprint = Footprint.of(live)
-        if footprint.unbounded:
+        source = live.asset.cell.source
+        if live.reach.problems or any(_reads_names(hazard, source) for hazard in live.reach.facts.hazards):
             return self.load_all()
+        footprint = Footprint.of(live)
         return self.load(footprint.reads | footprint.writes)
 
     def expect(self, python: str) -> None:
@@ -206,6 +207,19 @@ class Unread:
         session.telling.notify(asset.name, f"{error.what}; it is computed again")
         session.store.remove([group.held.entry])
         rerun(session, asset, force=True, in_kernel=True)
+
+
+_BLIND = frozenset(
+    ["%asset", "%autoreload", "%cd", "%conda", "%config", "%env", "%load_ext", "%ls", "%matplotlib", "%pip"]
+)
+"""Magics that read no name of the notebook, unless their line mentions one as ``$name`` or ``{name}``."""
+
+
+def _reads_names(hazard: Hazard, source: str) -> bool:
+    """Tell whether what cannot be followed in a cell may read names."""
+    if hazard.kind in ("process", "magic") and not {"$", "{"} & set(source):
+        return hazard.kind == "magic" and hazard.detail not in _BLIND
+    return hazard.kind != "exit"
 
 
 def _runs_elsewhere(namespace: dict[str, Any]) -> bool:
