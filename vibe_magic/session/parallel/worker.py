@@ -205,8 +205,8 @@ class _Body:
     def _look(self, found: Lookup) -> None:
         """End the body before a library looks for what is in the kernel only."""
         missing = sorted(found.words & self.task.withheld) if found.in_notebook else []
-        if missing and not self._granted:
-            self._denied = self._denied or f"it reads {missing[0]} by its name in a text"
+        if missing and not self._granted and not self._denied:  # once: what shows the traceback looks, too
+            self._denied = f"it reads {missing[0]} by its name in a text"
             raise _NotNow(self._denied)
 
     def _take(self, given: Given) -> None:
@@ -221,7 +221,13 @@ class _Body:
         namespace.update(self.session.store.load(entry, Context(namespace, present), given.names))
 
     def reply(self, shown: list[dict[str, Any]]) -> Reply:
-        """Run the asset unless a result stands."""
+        """Run the asset unless a result stands; what this process does afterwards is not watched."""
+        try:
+            return self._reply(shown)
+        finally:
+            self.session.drop()
+
+    def _reply(self, shown: list[dict[str, Any]]) -> Reply:
         task, session = self.task, self.session
         asset = Asset(task.name, task.spec, analyse(task.source, task.python), task.cell_id)
         session.registry = Registry({asset.name: asset})
