@@ -158,3 +158,42 @@ def test_workers_show_what_they_do_in_the_cells_they_run(
     assert ["image/png" in output.get("data", {}) for output in cells[3]["outputs"]].count(True) == 1
     shown_last = [output for output in cells[-1]["outputs"] if is_status_line(output)]
     assert any("3 of 3 done" in "".join(output["data"]["text/plain"]) for output in shown_last)
+
+
+DELETION = (
+    "%load_ext vibe_magic",
+    "%%asset keep\nkeep = 1",
+    "%%asset gone\ngone = 2",
+    "%asset status",
+)
+DELETE = """() => {
+    const model = window.jupyterapp.shell.currentWidget.content.model.sharedModel;
+    model.deleteCell(model.cells.findIndex(cell => cell.getSource().startsWith('%%asset gone')));
+}"""
+SAVE = "() => window.jupyterapp.commands.execute('docmanager:save')"
+
+
+def test_a_deleted_cell_is_no_asset_any_more(page: Page, lab: str, project: Path, screenshots: Path) -> None:
+    write_notebook(project / "deletion.ipynb", DELETION)
+    open_notebook(page, lab, "deletion.ipynb")
+    before = json.dumps(run_all(page)[-1]["outputs"])
+    assert "keep" in before
+    assert "gone" in before
+    page.wait_for_timeout(6000)  # the file tells of cells that ran some time before it was saved
+    page.evaluate(DELETE)
+    page.evaluate(SAVE)
+    page.evaluate(CLEAR)
+    page.wait_for_function(CLEARED)
+    page.evaluate(
+        """() => {
+            const notebook = window.jupyterapp.shell.currentWidget.content;
+            notebook.activeCellIndex = notebook.widgets.length - 1;
+            window.jupyterapp.commands.execute('notebook:run-cell');
+        }"""
+    )
+    last = f"({CELLS})().at(-1).outputs.length > 0"
+    page.wait_for_function(f"() => {last}")
+    page.screenshot(path=screenshots / "deletion.png")
+    after = json.dumps(page.evaluate(CELLS)[-1]["outputs"])
+    assert "keep" in after
+    assert "gone" not in after

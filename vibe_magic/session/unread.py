@@ -83,10 +83,6 @@ class Unread:
         """The names."""
         return self._groups.keys()
 
-    def fact(self, name: str) -> Fact:
-        """Return what is known of a value; KeyError if it is not one of these."""
-        return self._groups[name].facts[name]
-
     # Putting off
 
     def held(self, asset: Asset, entry: Entry, trace: Trace, store: Store) -> list[_Group]:
