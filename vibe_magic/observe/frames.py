@@ -18,7 +18,6 @@ from vibe_magic.identity import is_local
 
 __all__ = ["Lookup", "lookup"]
 
-
 _NOTEBOOK = "__main__"
 _PACKAGE = __name__.partition(".")[0]
 _IMPORT = "<frozen importlib._bootstrap>"

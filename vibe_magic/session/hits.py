@@ -17,7 +17,6 @@ from .live import Live
 from .records import Record
 from .restore import aliased, equate, restore, root_of
 from .telling import age_of
-from .unread import ALIGNED_BYTES
 
 if TYPE_CHECKING:
     from .kernel import Session
@@ -95,8 +94,7 @@ def restored(
     session.unread.drop({*entry.names, *asset.cell.defines})
     session.unread.take(later)
     session.memo.clear()
-    if entry.nbytes < ALIGNED_BYTES:
-        equate(trace, session.namespace, session.memo)
+    equate(trace.outputs, entry.nbytes, session.namespace, session.memo)
     session.seeded |= {ref for ref, fact in trace.outputs.items() if fact.summary.get("seeded")}
     kept = entry if store is None else None
     session.journal.note(asset.label, trace, session.clock(), direct=direct, entry=kept)

@@ -83,7 +83,6 @@ class Session:
         self._settings = settings
         self._held: Settings | None = None
         self.patches: dict[str, Patch] = {}
-        self.withheld: frozenset[str] = frozenset()
         self.spare: list[Watch] = []
         self.memo = Memo()
         self.seeded: frozenset[str] = frozenset()

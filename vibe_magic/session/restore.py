@@ -17,7 +17,7 @@ from vibe_magic.identity import Memo, Parts, anchors, labels, parts
 from vibe_magic.observe import facets
 from vibe_magic.payload import Context
 from vibe_magic.store import Entry, Store
-from vibe_magic.trace import Trace
+from vibe_magic.trace import Fact, Trace
 
 __all__ = ["aliased", "define", "equate", "referable", "restore", "root_of"]
 
@@ -87,9 +87,13 @@ def root_of(path: str) -> str:
     return re.split(r"[.\[]", path, maxsplit=1)[0]
 
 
-def equate(trace: Trace, namespace: Mapping[str, Any], memo: Memo) -> None:
-    """Let what came back count as what was stored, for readers that go by its digest."""
-    for name, fact in trace.outputs.items():
+ALIGNED_BYTES = 50 * 2**20
+"""Up to this size, what came back is digested at once, to be known as what was stored."""
+
+
+def equate(facts: Mapping[str, Fact], nbytes: int, namespace: Mapping[str, Any], memo: Memo) -> None:
+    """Let what came back count as what was stored, for readers that go by its digest; unless it is large."""
+    for name, fact in facts.items() if nbytes < ALIGNED_BYTES else ():
         if fact.kind == "value" and name in namespace:
             with contextlib.suppress(Undigestible):  # then its readers will say so
                 memo.equate(namespace[name], fact.digest)

@@ -25,6 +25,7 @@ from vibe_magic.trace import Fact, Trace
 from .asset import Asset
 from .footprint import Footprint
 from .live import Live
+from .restore import equate
 from .spec import Spec
 from .work import without_commands
 
@@ -35,9 +36,6 @@ __all__ = ["Unread"]
 
 FROM_BYTES = 1 << 16
 """Smaller values are loaded at once: that takes no longer than holding them."""
-
-ALIGNED_BYTES = 50 * 2**20
-"""Up to this size, what came back is digested at once, to be known as what was stored."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,13 +96,14 @@ class Unread:
         """
         if not self.is_open or trace.mutated or trace.deleted or STATE in entry.names:
             return []
+        known = {name for name, fact in trace.outputs.items() if fact.kind == "value"}
         wanted = [
             label
             for label, group in entry.groups.items()
             if group.inert
             and group.nbytes >= self.from_bytes
             and RESULT not in group.names
-            and trace.outputs.keys() >= set(group.names)
+            and all(name in known for name in group.names)
         ]
         if not wanted or _runs_elsewhere(self._session.namespace):
             return []
@@ -179,22 +178,25 @@ class Unread:
     def _of(self, names: Collection[str]) -> Iterator[_Group]:
         return iter(dict.fromkeys(self._groups[name] for name in self._groups.keys() & set(names)))
 
+    def _still(self, group: _Group) -> list[str]:
+        """Return the names of a group that have not been bound anew."""
+        return [name for name in group.held.group.names if self._groups.get(name) is group]
+
     def _load(self, group: _Group) -> None:
         session = self._session
         values = group.held.values(Context(session.namespace))
-        for name, value in values.items():
-            if self._groups.get(name) is group:
-                session.namespace[name] = value
-                if group.held.group.nbytes < ALIGNED_BYTES:
-                    session.memo.equate(value, group.facts[name].digest)
-        self.drop([name for name in values if self._groups.get(name) is group])
+        names = self._still(group)
+        session.namespace |= {name: values[name] for name in names}
+        facts = {name: group.facts[name] for name in names}
+        equate(facts, group.held.group.nbytes, session.namespace, session.memo)
+        self.drop(names)
 
     def _compute_again(self, group: _Group, error: CorruptEntry) -> None:
         """Run an asset whose result was good when it was checked, and cannot be read now."""
         from .upstream import rerun
 
-        session, names = self._session, group.held.group.names
-        self.drop([name for name in names if self._groups.get(name) is group])
+        session, names = self._session, self._still(group)
+        self.drop(names)
         asset = session.registry.by_label.get(group.label)
         if asset is None:
             raise UsageError(
