@@ -16,9 +16,12 @@ __all__ = ["__version__", "asset", "clear", "run", "status", "stream", "why"]
 
 def load_ipython_extension(shell: Any) -> None:
     """Load the extension; IPython calls this for ``%load_ext vibe_magic``."""
-    from vibe_magic.magics import load
+    from vibe_magic.collector import paused
 
-    load(shell)
+    with paused():
+        from vibe_magic.magics import load
+
+        load(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:

@@ -34,9 +34,9 @@ _NOT_SETTINGS = frozenset({"FORCE", "SECRET"})
 """Variables of ours that are no settings: what to run anyway, and the shared signing secret."""
 
 _UNIT_S = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_AGE = re.compile("".join(rf"(?:([0-9]+(?:\.[0-9]+)?){unit})?" for unit in _UNIT_S), re.IGNORECASE)
-_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+")
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgtp]?)(i?)b?", re.IGNORECASE)
+_AGE = "(?i)" + "".join(rf"(?:([0-9]+(?:\.[0-9]+)?){unit})?" for unit in _UNIT_S)
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+"
+_SIZE = r"(?i)([0-9]+(?:\.[0-9]+)?)\s*([kmgtp]?)(i?)b?"
 _BOOLS = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off"), False)
 
 
@@ -146,9 +146,9 @@ def parse_age(text: str | float) -> float:
         If it is no duration.
     """
     written = str(text).strip()
-    if _NUMBER.fullmatch(written):
+    if re.fullmatch(_NUMBER, written):
         return float(written)
-    match = _AGE.fullmatch(written)
+    match = re.fullmatch(_AGE, written)
     if not written or not match:
         raise ConfigError(
             f"{written!r} is not a duration", fix="write 90s, 30m, 2h, 1d12h or a number of seconds"
@@ -184,7 +184,7 @@ def parse_size(text: str | int) -> int:
     ConfigError
         If it is no size.
     """
-    match = _SIZE.fullmatch(str(text).strip())
+    match = re.fullmatch(_SIZE, str(text).strip())
     if not match:
         raise ConfigError(f"{text!r} is not a size", fix="write 500MB, 10GB, 2GiB or bytes")
     amount, prefix, binary = match.groups()

@@ -75,7 +75,7 @@ WRAPPERS = frozenset({"time", "timeit", "prun", "capture"})
 SHELL_MAGICS = frozenset(["bash", "sh", "script", "sx", "system", "!", "!!", "cmd", "perl", "ruby"])
 IPYTHON_TEXT = frozenset({"run_line_magic", "run_cell_magic", "system", "getoutput"})
 
-_HISTORY = re.compile(r"_{1,3}|_\d+|_i{1,3}|_i\d+|_[iod]h|_exit_code|Out|In")
+_HISTORY = r"_{1,3}|_\d+|_i{1,3}|_i\d+|_[iod]h|_exit_code|Out|In"
 
 _HARMLESS = frozenset(
     [
@@ -89,30 +89,30 @@ _HARMLESS = frozenset(
         "list2cmdline",
     ]
 )
-_PROCESS = re.compile(
+_PROCESS = (
     r"subprocess(\..*)?"
     r"|(os|posix|nt)\.(system|popen|fork|forkpty|startfile|spawn\w*|exec[lv]\w*|posix_spawnp?)"
     r"|pty\.(spawn|fork)|asyncio\.create_subprocess_\w+|pexpect(\..*)?"
     r"|asyncio\.subprocess\.create_subprocess_\w+"
 )
-_STDIN = re.compile(
+_STDIN = (
     r"(builtins\.)?(input|raw_input)|getpass\.getpass|getpass\.win_getpass"
     r"|sys\.(__)?stdin(__)?(\..*)?|fileinput(\..*)?"
 )
-_EXIT = re.compile(r"(os|posix|nt)\.(_exit|abort)")
-_EXIT_HERE = re.compile(r"sys\.exit|(builtins\.)?(exit|quit)")
-_DYNAMIC = re.compile(
+_EXIT = r"(os|posix|nt)\.(_exit|abort)"
+_EXIT_HERE = r"sys\.exit|(builtins\.)?(exit|quit)"
+_DYNAMIC = (
     r"(builtins\.)?(globals|exec|eval|breakpoint)|sys\.(modules|settrace|setprofile)(\..*)?"
     r"|importlib\.reload|__builtins__(\..*)?|gc\.get_(objects|referrers)|__main__(\..*)?"
     r"|(code|pdb)\.(interact|set_trace|InteractiveConsole)|builtins\.(locals|vars)"
     r"|get_ipython(\..*)?|IPython\.get_ipython|IPython\.core\.getipython\.get_ipython"
 )
-_CALLED = re.compile(r"(input|globals|exec|eval|exit|quit|breakpoint|get_ipython|reload|getpass)$")
+_CALLED = r"(input|globals|exec|eval|exit|quit|breakpoint|get_ipython|reload|getpass)$"
 
 
 def history(name: str) -> bool:
     """Whether IPython binds this global name to earlier results or inputs."""
-    return _HISTORY.fullmatch(name) is not None
+    return re.fullmatch(_HISTORY, name) is not None
 
 
 def hazards_of_name(name: str, path: str, line: int, later: bool) -> Iterator[Hazard]:
@@ -130,12 +130,12 @@ def hazards_of_name(name: str, path: str, line: int, later: bool) -> Iterator[Ha
         Whether inside a function.
     """
     dotted = f"{name}.{path}" if path else name
-    shown = dotted + "()" if _CALLED.search(dotted) else dotted
-    if _PROCESS.fullmatch(dotted) and dotted.rpartition(".")[2] not in _HARMLESS:
+    shown = dotted + "()" if re.search(_CALLED, dotted) else dotted
+    if re.fullmatch(_PROCESS, dotted) and dotted.rpartition(".")[2] not in _HARMLESS:
         yield Hazard("process", shown, line)
-    elif _STDIN.fullmatch(dotted):
+    elif re.fullmatch(_STDIN, dotted):
         yield Hazard("stdin", shown, line)
-    elif _EXIT.fullmatch(dotted) or (not later and _EXIT_HERE.fullmatch(dotted)):
+    elif re.fullmatch(_EXIT, dotted) or (not later and re.fullmatch(_EXIT_HERE, dotted)):
         yield Hazard("exit", shown, line)
-    elif _DYNAMIC.fullmatch(dotted):
+    elif re.fullmatch(_DYNAMIC, dotted):
         yield Hazard("dynamic", shown, line)

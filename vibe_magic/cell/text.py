@@ -17,8 +17,8 @@ from .reading import Reader
 
 __all__ = ["Cell", "analyse", "python_source", "split_header"]
 
-_HEADER = re.compile(r"(?:[ \t]*\r?\n)*%%asset(?=\s|$)[^\n]*(?:\n|$)")
-_SPECIAL = re.compile(r"^\s*[%!?]|[=\s][!%]\s*\w|\?\s*$", re.MULTILINE)
+_HEADER = r"(?:[ \t]*\r?\n)*%%asset(?=\s|$)[^\n]*(?:\n|$)"
+_SPECIAL = r"(?m)^\s*[%!?]|[=\s][!%]\s*\w|\?\s*$"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class Cell:
 
 def split_header(text: str) -> tuple[str | None, str]:
     """Split a cell into its ``%%asset`` line, or None, and its body."""
-    match = _HEADER.match(text.lstrip("\ufeff"))
+    match = re.match(_HEADER, text.lstrip("\ufeff"))
     if match is None:
         return None, text
     return match.group().strip(), text.lstrip("\ufeff")[match.end() :]
@@ -66,7 +66,7 @@ def split_header(text: str) -> tuple[str | None, str]:
 
 def python_source(text: str) -> str:
     """Return what IPython makes of a cell; IPython is only asked where the text needs it."""
-    if not _SPECIAL.search(text):
+    if not re.search(_SPECIAL, text):
         with contextlib.suppress(SyntaxError):
             parse(text)
             return text

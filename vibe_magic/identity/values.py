@@ -14,7 +14,6 @@ part of the stream. Large buffers never enter the stream; they are hashed where 
 
 from __future__ import annotations
 
-import gc
 import pickle
 import sys
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from typing import Any, NamedTuple
 
 import xxhash
 
+from vibe_magic.collector import paused
 from vibe_magic.errors import Undigestible
 
 from . import reducers as reducers
@@ -214,13 +214,8 @@ def digest(value: Any) -> Digest:
     Undigestible
         Its content cannot be told reliably: connections, locks, iterators and the like.
     """
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
+    with paused():
         return _walked(value)
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def _walked(value: Any) -> Digest:

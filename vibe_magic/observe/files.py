@@ -191,8 +191,8 @@ def _matches(pattern: str, base: str) -> list[str]:
     return [path.removeprefix(prefix).replace(os.sep, "/") for path in found]
 
 
-_LIKE_A_PATH = re.compile(r"[^\s<>|\"'{}]*(?:[/\\][^\s<>|\"'{}]*|\.[A-Za-z][A-Za-z0-9]{0,7})\Z")
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://|mailto:|data:")
+_LIKE_A_PATH = r"[^\s<>|\"'{}]*(?:[/\\][^\s<>|\"'{}]*|\.[A-Za-z][A-Za-z0-9]{0,7})\Z"
+_URL = r"[A-Za-z][A-Za-z0-9+.-]+://|mailto:|data:"
 MAX_LITERAL = 1024
 
 
@@ -229,7 +229,7 @@ def named_files(strings: Iterable[str], base: str, cwd: str | None = None) -> di
 
 def _named_kind(text: str, start: str) -> str | None:
     """Return the kind of what a literal names: ``glob``, or empty; None if it names nothing."""
-    if not text or len(text) > MAX_LITERAL or "\0" in text or "\n" in text or _URL.match(text):
+    if not text or len(text) > MAX_LITERAL or "\0" in text or "\n" in text or re.match(_URL, text):
         return None
     name = os.path.expanduser(text)
     path = resolve(name, start)
@@ -242,7 +242,7 @@ def _named_kind(text: str, start: str) -> str | None:
 
 def _absent_kind(text: str, name: str, path: str) -> str | None:
     """Return what a literal names that is no file: a pattern, or a file that may yet appear."""
-    if not _LIKE_A_PATH.match(text):
+    if not re.match(_LIKE_A_PATH, text):
         return None
     if not glob.has_magic(name):
         return ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import math
 import os
@@ -12,6 +11,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from vibe_magic.collector import paused
 from vibe_magic.errors import CorruptEntry
 from vibe_magic.payload.context import Context
 from vibe_magic.payload.sealing import Unsealed, unseal
@@ -80,13 +80,8 @@ def load(
     names: Sequence[str],
 ) -> dict[str, object]:
     """Unpickle a trusted stream; any exception may come out of it."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
+    with paused():
         values, places = _Loader(io.BytesIO(stream), context, buffers).load()
-    finally:
-        if collecting:
-            gc.enable()
     return {name: values[place] for name, place in zip(names, places, strict=True)}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copyreg
-import gc
 import io
 import pickle
 import struct
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from vibe_magic.collector import paused
 from vibe_magic.payload import arrays, classes, frames, functions, loader, plain
 from vibe_magic.payload.context import Context
 
@@ -191,16 +191,14 @@ class Witness(Packer):
 @contextmanager
 def calm() -> Iterator[None]:
     """Keep the collector off a growing heap, and recursion within what the C stack holds."""
-    collecting, limit = gc.isenabled(), sys.getrecursionlimit()
-    gc.disable()
+    limit = sys.getrecursionlimit()
     if limit > _RECURSION_LIMIT:
         sys.setrecursionlimit(_RECURSION_LIMIT)
     try:
-        yield
+        with paused():
+            yield
     finally:
         sys.setrecursionlimit(limit)
-        if collecting:
-            gc.enable()
 
 
 def _dispatch_table() -> dict[Any, Any]:

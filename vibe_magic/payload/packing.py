@@ -91,14 +91,14 @@ def pack(objects: Mapping[str, object], context: Context, *, check: bool = True)
     return packed
 
 
-_NAN = re.compile(rb"G[\x7f\xff][\xf8-\xff]")
+_NAN = rb"G[\x7f\xff][\xf8-\xff]"
 
 
 def _packed(objects: Mapping[str, object], context: Context) -> tuple[Packed, bool]:
     root = _root(objects)
     packer = _dumped(Packer, root, context, objects, frozenset())
     kind: type[Packer] = Packer
-    if _NAN.search(packer.file.getbuffer()):
+    if re.search(_NAN, packer.file.getbuffer()):
         kind = NanPacker
     keep = packer.views.shared()
     if keep or kind is not Packer:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
+from vibe_magic.collector import paused
 from vibe_magic.errors import CorruptEntry, UsageError
 from vibe_magic.graph import Graph
 from vibe_magic.identity import combine
@@ -51,10 +52,14 @@ def graph_of(session: Session) -> Graph:
 
 def status_of(session: Session, names: Collection[str] = ()) -> tuple[AssetStatus, ...]:
     """Return the states of assets, in order; nothing runs."""
+    with paused():
+        return tuple(_statuses(session, names))
+
+
+def _statuses(session: Session, names: Collection[str]) -> Iterator[AssetStatus]:
     wanted = {asset.name for asset in assets(session, names)}
     graph = graph_of(session)
     stale: dict[str, str] = {}
-    found = []
     for index, asset in enumerate(session.registry):
         if asset.name not in wanted and not names:
             continue
@@ -72,8 +77,7 @@ def status_of(session: Session, names: Collection[str] = ()) -> tuple[AssetStatu
             stale[asset.name] = state
         note = "; ".join(map(str, blockers)) or session.deferred.note(asset.name)
         if asset.name in wanted:
-            found.append(_status(asset, index, state, causes, verdict.nearest, note))
-    return tuple(found)
+            yield _status(asset, index, state, causes, verdict.nearest, note)
 
 
 def _state(session: Session, asset: Asset, causes: tuple[Cause, ...]) -> str:

@@ -51,7 +51,7 @@ class Candidate:
 def candidates(root: Path) -> Iterator[Candidate]:
     """Yield all items under a directory, ours and those of a plain `joblib.Memory`."""
     for directory, subdirectories, files in os.walk(root):
-        if layout.ENTRY_NAME.fullmatch(os.path.basename(directory)):
+        if layout.is_entry(os.path.basename(directory)):
             subdirectories.clear()
             with suppress(OSError):
                 yield _candidate(Path(directory), files)

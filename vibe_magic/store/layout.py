@@ -33,13 +33,16 @@ USED = "used"
 PINNED = "pinned"
 OUTPUT = "output.bin"
 
-ENTRY_NAME = re.compile(r"[0-9a-f]{32}")
-
 _SLUG_CHARS = 40
 _CACHEDIR_TAG = """Signature: 8a477f597d28d172789f06886806bc55
 # This directory is a cache made by vibe_magic. It can be deleted at any time.
 # See https://bford.info/cachedir/
 """
+
+
+def is_entry(name: str) -> bool:
+    """Whether a directory of this name is an entry: 32 hexadecimal digits."""
+    return re.fullmatch("[0-9a-f]{32}", name) is not None
 
 
 @functools.lru_cache(maxsize=1024)

@@ -49,7 +49,7 @@ def entry_directories(directory: str, prefix: str = "") -> tuple[list[str], bool
         found = os.listdir(directory)
     except OSError:
         return [], False
-    names = [n for n in found if n.startswith(prefix) and layout.ENTRY_NAME.fullmatch(n)]
+    names = [n for n in found if n.startswith(prefix) and layout.is_entry(n)]
     return [os.path.join(directory, name) for name in names], layout.PINNED in found
 
 

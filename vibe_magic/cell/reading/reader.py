@@ -13,7 +13,7 @@ from .functions import Functions
 
 __all__ = ["Reader"]
 
-_ENVIRON = re.compile(r"(?:.*\.)?(?:getenv|environ(?:\.(?:get|pop|setdefault))?)")
+_ENVIRON = r"(?:.*\.)?(?:getenv|environ(?:\.(?:get|pop|setdefault))?)"
 _SETTERS = frozenset({"setattr", "delattr", "__setattr__", "__delattr__"})
 
 
@@ -61,7 +61,7 @@ class Reader(Functions):
 
     def _environ(self, target: ast.AST, name: ast.AST) -> None:
         literal = isinstance(name, ast.Constant) and isinstance(name.value, str)
-        if literal and _ENVIRON.fullmatch(_dotted(target)):
+        if literal and re.fullmatch(_ENVIRON, _dotted(target)):
             self.env.add(name.value)  # type: ignore[attr-defined]
 
     def visit_Call(self, node: ast.Call) -> None:

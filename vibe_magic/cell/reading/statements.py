@@ -12,7 +12,7 @@ from .names import Names
 
 __all__ = ["Statements"]
 
-_SWALLOWS = re.compile("suppress|raises|ignor|catch|exitstack", re.IGNORECASE)
+_SWALLOWS = "(?i)suppress|raises|ignor|catch|exitstack"
 
 
 class Statements(Names):
@@ -101,7 +101,7 @@ class Statements(Names):
         """Tell whether a context manager may let the rest of its block be left out, as far as names tell."""
         names = {node.id for node in ast.walk(manager) if isinstance(node, ast.Name)}
         imported = (attribute for name in names for _, attribute in self.imports.get(name, ()))
-        return bool(_SWALLOWS.search(" ".join((ast.unparse(manager), *imported))))
+        return bool(re.search(_SWALLOWS, " ".join((ast.unparse(manager), *imported))))
 
     def visit_Try(self, node: ast.Try) -> None:
         before = set(self.own)

@@ -13,6 +13,8 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vibe_magic import collector
+
 from ..paths import relative, resolve
 from .facet import DEFAULT, Default, Facet, Origin, levels, raw_environ, unlike
 
@@ -171,7 +173,7 @@ def _set_recursion(value: int | Default, origin: Origin) -> None:
 
 
 def _get_gc(_origin: Origin) -> object:
-    return DEFAULT if gc.isenabled() else False
+    return DEFAULT if collector.enabled() else False
 
 
 def _set_gc(value: bool | Default, _origin: Origin) -> None:
