@@ -43,6 +43,14 @@ def same(
 
 A = "%%asset\n"
 QUERIED = "import pandas as pd\ndf = pd.DataFrame({'a': [1, 2, 3]})"
+NOTED = """import warnings, decimal
+import numpy as np, pandas as pd
+warnings.simplefilter('ignore')
+class Money(decimal.Decimal): pass
+class Signal(np.ndarray):
+    rate = None
+    def __array_finalize__(self, other):
+        self.rate = getattr(other, 'rate', None)"""
 PUT = "def f(self): return self * k\nsetattr(F, 'twice', f)"
 FORMATS = """import matplotlib_inline.config
 from IPython.core.pylabtools import select_figure_formats
@@ -756,6 +764,40 @@ CASES = [
         QUERIED,
         A + "k = 3\ny = pd.eval('k + 1')",
         restored=("k",),
+    ),
+    same(
+        "attributes that hang on a result",
+        NOTED,
+        A + "df = pd.DataFrame({'a': [1]})\ndf.name = 'sales'\nd = Money('1.5')\nd._unit = ['EUR']",
+        A + "a = np.arange(3).view(Signal)\na.rate = 8\nm = np.ma.array([1])\nm.note = d",
+        "print(df.name, d._unit, a.rate, m.note is d, a[1:].rate)",
+        restored=("df", "a"),
+    ),
+    Case(
+        "an attribute that hangs on an input",
+        (NOTED, "df = pd.DataFrame({'a': [1]})\ndf.name = 'x'", A + "y = df.name"),
+        (NOTED, "df = pd.DataFrame({'a': [1]})\ndf.name = 'z'", A + "y = df.name"),
+        ran=("y",),
+    ),
+    same(
+        "a result that a frame's own accessors and properties have been used on",
+        "import pandas as pd",
+        A + "s = pd.Series(['a'])\nt = (s.str.upper(), s.index.is_unique, s.hasnans)",
+        A + "u = s.str.lower().tolist()",
+        restored=("s", "u"),
+    ),
+    same(
+        "a choice of what draws figures",
+        "import matplotlib.pyplot as plt",
+        A + "import matplotlib\nmatplotlib.use('svg')\nplt.ioff()",
+        "print(matplotlib.get_backend(), matplotlib.is_interactive())",
+        restored=("matplotlib",),
+    ),
+    Case(
+        "another choice of what draws figures",
+        ("import matplotlib as m\nm.use('svg')", A + "y = m.get_backend()"),
+        ("import matplotlib as m\nm.use('pdf')", A + "y = m.get_backend()"),
+        ran=("y",),
     ),
     Case(
         "another module under the same name",

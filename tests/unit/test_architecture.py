@@ -19,6 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = {
     "errors": 0,
+    "attributes": 0,
     "collector": 0,
     "config": 1,
     "cell": 1,

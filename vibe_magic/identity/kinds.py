@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from vibe_magic import attributes
 
 if TYPE_CHECKING:
     from .values import Walk
@@ -84,8 +86,27 @@ def kind_of(cls: type) -> Kind:
 def _found(cls: type) -> Kind:
     if issubclass(cls, type):
         return _KINDS[type]
-    for base in cls.__mro__:
-        named = _NAMED.get(f"{base.__module__}.{base.__qualname__}")
-        if named is not None:
-            return named
-    return GENERIC
+    named = (_NAMED.get(f"{base.__module__}.{base.__qualname__}") for base in cls.__mro__)
+    kind = next((each for each in named if each is not None), GENERIC)
+    return _with_attributes(kind) if attributes.may_be_loose(cls) else kind
+
+
+def _with_attributes(kind: Kind) -> Reducer:
+    """Return a kind whose values count with the attributes that pickling them would lose."""
+
+    def reduce(value: Any, walk: Walk) -> Any:
+        content = kind.reduce(value, walk) if isinstance(kind, Reducer) else None
+        loose = attributes.loose(value)
+        if loose and content is None:
+            content, loose = _taken_apart(value, loose)
+        return ("with attributes", content, loose) if loose else content
+
+    return Reducer(reduce, kind.tracked if isinstance(kind, Reducer) else True)
+
+
+def _taken_apart(value: Any, loose: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    reduced = value.__reduce_ex__(4)
+    if isinstance(reduced, str):  # known by this name
+        return None, {}
+    parts = [list(part) if isinstance(part, Iterator) else part for part in reduced]
+    return (type(value), *parts), attributes.missing(reduced, loose)

@@ -99,7 +99,6 @@ def _fields(dtype: Any) -> str:
 def _subclass(value: Any) -> Any:
     import numpy as np
 
-    state = dict(getattr(value, "__dict__", {}))
     if isinstance(value, np.ma.MaskedArray):
         state = {
             "mask": np.ma.getmaskarray(value),
@@ -107,7 +106,7 @@ def _subclass(value: Any) -> Any:
             "hard": value.hardmask,
         }
         return "masked", type(value), np.ma.getdata(value).view(np.ndarray), state
-    return "array", type(value), value.view(np.ndarray), state
+    return "array", type(value), value.view(np.ndarray)
 
 
 @reduces("pandas.DataFrame", "pandas.core.frame.DataFrame")

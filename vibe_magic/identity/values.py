@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import pickle
 import sys
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import count
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
@@ -35,8 +37,8 @@ __all__ = ["Digest", "Walk", "digest"]
 _PROTOCOL = 5
 _REVISITS = 1 << 20
 _DEPTH = 40
-_PATH = 200
-"""Characters of the path to a part that has no digest."""
+_SEARCHED = 20_000
+"""Parts of a value that are looked through for the one that has no digest."""
 
 
 class Digest(NamedTuple):
@@ -231,35 +233,50 @@ def _walked(value: Any) -> Digest:
     return Digest(walk.hexdigest(), tuple(walk.code), frozenset(walk.modules))
 
 
+class _Tracer(Walk):
+    """A walk that remembers what it came to last."""
+
+    last: object = None
+
+    def persistent_id(self, obj: Any, *_unused: Any) -> Any:
+        """Note the object."""
+        self.last = obj
+        return super().persistent_id(obj)
+
+
 def _explained(value: Any, error: Exception) -> Undigestible:
-    """Name the innermost part of a value that has no digest."""
-    path = ""
-    while True:
-        part = next((p for p in _members(value) if not _passes(p[1])), None)
-        if part is None or len(path) > _PATH:
-            break
-        path, value = path + part[0], part[1]
+    """Name the part of a value at which its digest ended."""
+    tracer = _Tracer(thorough=True)
+    with suppress(Exception):  # the error is known; what counts is how far the walk gets
+        tracer.dump(value)
     if isinstance(error, RecursionError):
         reason = "it is nested too deeply"
     else:
         reason = error.reason if isinstance(error, Undigestible) else " ".join(str(error).split())[:200]
-    return Undigestible(path, type(value).__name__, reason)
+    path = _path_to(tracer.last, value)
+    part = value if path is None else tracer.last
+    return Undigestible(path or "", type(part).__name__, reason)
 
 
-def _members(value: Any) -> list[tuple[str, Any]]:
+def _path_to(part: object, value: Any) -> str | None:
+    """Return the shortest way to a part of a value, None if there is none that is soon found."""
+    seen: set[int] = set()
+    waiting = deque([("", value)])
+    while waiting and len(seen) < _SEARCHED:
+        path, each = waiting.popleft()
+        if each is part:
+            return path
+        if id(each) not in seen:
+            seen.add(id(each))
+            waiting.extend((path + step, member) for step, member in _members(each))
+    return None
+
+
+def _members(value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
-        return [(f"[{key!r:.40}]", part) for key, part in value.items()]
-    if isinstance(value, list | tuple):
-        return [(f"[{place}]", part) for place, part in enumerate(value)]
+        yield from ((f"[{key!r:.40}]", part) for key, part in value.items())
+    elif isinstance(value, list | tuple):
+        yield from ((f"[{place}]", part) for place, part in enumerate(value))
     own = getattr(value, "__dict__", None)
-    return [(f".{name}", part) for name, part in own.items()] if isinstance(own, dict) else []
-
-
-def _passes(value: Any) -> bool:
-    try:
-        Walk().dump(value)
-    except _SharedTupleError:
-        return True
-    except Exception:  # noqa: BLE001 - any failure means that this part is the one looked for
-        return False
-    return True
+    if isinstance(own, dict):
+        yield from ((f".{name}", part) for name, part in own.items())

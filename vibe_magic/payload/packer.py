@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from vibe_magic import attributes
 from vibe_magic.collector import paused
 from vibe_magic.payload import arrays, classes, frames, functions, loader, plain
 from vibe_magic.payload.context import Context
@@ -112,7 +113,7 @@ class Packer(pickle.Pickler):
             found = found or _INHERITED.get(_full_name(ancestor))
         if not found and not _comes_back(cls):
             self.met_module(cls.__module__)
-        return found
+        return _with_attributes(found) if attributes.may_be_loose(cls) else found
 
     def met_module(self, name: str) -> None:
         """Note that an object refers to a module; unless known, the result is tried out."""
@@ -207,6 +208,20 @@ def _dispatch_table() -> dict[Any, Any]:
     table = {**copyreg.dispatch_table, **cloudpickle.Pickler._dispatch_table}
     table[io.TextIOWrapper] = plain.reduce_text_file
     return table
+
+
+def _with_attributes(found: Callable[[Packer, Any], Any] | None) -> Callable[[Packer, Any], Any]:
+    """Return a reducer that keeps the attributes that pickling would lose."""
+
+    def reduce(packer: Packer, value: Any) -> Any:
+        reduced = found(packer, value) if found else NotImplemented
+        loose = attributes.loose(value)
+        if loose and reduced is NotImplemented:
+            default = packer.dispatch_table.get(type(value))
+            reduced = default(value) if default else value.__reduce_ex__(5)
+        return attributes.attached(reduced, loose) if loose else reduced
+
+    return reduce
 
 
 def _top(module: str | None) -> str:

@@ -29,6 +29,7 @@ def state(base: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Facets]:
     import polars  # noqa: F401, ICN001
 
     mpl.rcParams.update(mpl.rcParamsOrig)
+    dict.__setitem__(mpl.rcParams, "backend", dict.get(mpl.rcParamsOrig, "backend"))
     monkeypatch.delenv("PYTEST_CURRENT_TEST")
     present = Facets(base)
     yield present
@@ -51,6 +52,13 @@ def keep_figures_open() -> None:
     InlineBackend.instance().close_figures = False
 
 
+def choose_backend() -> None:
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.interactive(True)
+
+
 CHANGES: dict[str, Callable[[], object]] = {
     "<cwd>": lambda: os.chdir("sub"),
     "<environ>": lambda: os.environ.__setitem__("VM_TEST", "1"),
@@ -66,6 +74,7 @@ CHANGES: dict[str, Callable[[], object]] = {
     "<numpy.errstate>": lambda: np.seterr(divide="raise"),
     "<pandas.options>": lambda: pd.set_option("display.max_rows", None),
     "<matplotlib.rcParams>": set_rc,
+    "<matplotlib.backend>": choose_backend,
     "<figures>": keep_figures_open,
     "<polars.Config>": lambda: os.environ.__setitem__("POLARS_FMT_MAX_ROWS", "3"),
 }

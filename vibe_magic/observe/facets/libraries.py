@@ -29,6 +29,7 @@ _NUMPY_PRINT = {
 _NUMPY_ERRORS = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
 _PANDAS = "pandas._config.config"
 _INLINE = "matplotlib_inline.config"
+_INLINE_BACKEND = "matplotlib_inline.backend_inline"
 _BACKEND_KEYS = ("backend", "interactive")
 
 
@@ -102,6 +103,43 @@ def _set_matplotlib(value: Mapping[str, Any], _origin: Origin) -> None:
         matplotlib.rcParams[key] = _or_default(part, dict.get(matplotlib.rcParamsOrig, key))
 
 
+def _get_backend(origin: Origin) -> object:
+    """Return what draws figures, and whether at once, where that is not as it came."""
+    matplotlib = sys.modules["matplotlib"]
+    default = _backend_defaults(origin)
+    present = {key: dict.get(matplotlib.rcParams, key) for key in default}
+    return {key: value for key, value in present.items() if _short(value) != _short(default[key])}
+
+
+def _set_backend(value: Mapping[str, Any], origin: Origin) -> None:
+    matplotlib, pyplot = map(importlib.import_module, ("matplotlib", "matplotlib.pyplot"))
+    if "backend" in value:
+        name = _or_default(value["backend"], _backend_defaults(origin)["backend"])
+        if isinstance(name, str):
+            matplotlib.use(name)
+        else:  # matplotlib's mark for not chosen yet, which its own way of setting passes over
+            dict.__setitem__(matplotlib.rcParams, "backend", name)
+    if "interactive" in value:
+        if _INLINE_BACKEND not in sys.modules:  # loading it turns this on
+            pyplot.switch_backend(matplotlib.get_backend())
+        matplotlib.interactive(_or_default(value["interactive"], _backend_defaults(origin)["interactive"]))
+
+
+def _backend_defaults(origin: Origin) -> dict[str, Any]:
+    """Return what is so where nobody has chosen: by the environment, and by the notebook's own backend."""
+    files = sys.modules["matplotlib"].rcParamsOrig
+    inline = _INLINE_BACKEND in sys.modules and importlib.import_module("IPython").get_ipython() is not None
+    return {
+        "backend": origin.environ.get("MPLBACKEND") or dict.get(files, "backend"),
+        "interactive": inline or dict.get(files, "interactive"),
+    }
+
+
+def _short(value: Any) -> Any:
+    """Return one name for the notebook's own backend, which has two."""
+    return "inline" if value == f"module://{_INLINE_BACKEND}" else value
+
+
 def _get_figures(_origin: Origin) -> object:
     """Return in which formats the shell shows figures, and whether its backend closes them."""
     backend, shell = sys.modules[_INLINE].InlineBackend, importlib.import_module("IPython").get_ipython()
@@ -165,6 +203,7 @@ LIBRARIES = (
     Facet("<numpy.errstate>", "numpy", _get_errors, _set_errors),
     Facet("<pandas.options>", _PANDAS, _get_pandas, _set_pandas),
     Facet("<matplotlib.rcParams>", "matplotlib", _get_matplotlib, _set_matplotlib),
+    Facet("<matplotlib.backend>", "matplotlib", _get_backend, _set_backend),
     Facet("<figures>", _INLINE, _get_figures, _set_figures),
     Facet("<polars.Config>", "polars", _get_polars, _set_polars),
 )
