@@ -16,13 +16,16 @@ __all__ = ["attached", "loose", "may_be_loose", "missing", "restore"]
 
 _PICKLING = ("__reduce_ex__", "__reduce__", "__getstate__")
 
+_LINKS = ("__cause__", "__context__", "__suppress_context__")
+"""What one exception knows of another, which is in none of their dicts."""
+
 _VALUES = frozenset({"collections", "fractions", "numpy", "pandas", "pathlib", "polars"})
 """Packages whose classes, though written in Python, pickle their content and nothing else."""
 
 
-def may_be_loose(cls: type) -> bool:
+def may_be_loose(cls: Any) -> bool:
     """Whether instances can have attributes that are not pickled."""
-    return bool(cls.__dictoffset__) and _unaware(cls) is not None
+    return bool(cls.__dictoffset__) and (_unaware(cls) is not None or issubclass(cls, BaseException))
 
 
 def loose(value: Any) -> dict[str, Any]:
@@ -32,7 +35,10 @@ def loose(value: Any) -> dict[str, Any]:
     what subclasses add, and classes that are made to hold plain data do not look at what else there is.
     """
     cls: Any = type(value)
-    return {name: part for name, part in vars(value).items() if _is_loose(cls, name)}
+    found = {name: part for name, part in vars(value).items() if _is_loose(cls, name)}
+    if isinstance(value, BaseException):
+        found |= {name: part for name in _LINKS if (part := getattr(value, name))}
+    return found
 
 
 def missing(reduced: tuple[Any, ...], attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,6 +64,9 @@ def restore(value: Any, bundle: tuple[Any, Any, dict[str, Any]]) -> None:
         setter(value, state)
     elif state is not None:
         _set_state(value, state)
+    for name in _LINKS:
+        if name in attributes:
+            setattr(value, name, attributes.pop(name))
     vars(value).update(attributes)
 
 
@@ -71,6 +80,7 @@ def _set_state(value: Any, state: Any) -> None:
         setattr(value, name, part)
 
 
+@functools.lru_cache(maxsize=4096)
 def _unaware(cls: type) -> tuple[type, bool] | None:
     """Return the class that says what is pickled, and whether in Python, if it is not to be believed."""
     for base in cls.__mro__[:-1]:

@@ -43,6 +43,22 @@ def same(
 
 A = "%%asset\n"
 QUERIED = "import pandas as pd\ndf = pd.DataFrame({'a': [1, 2, 3]})"
+COUNTER = """def counter():
+    n = 0
+    def inc():
+        nonlocal n
+        n += 1
+    return inc, lambda: n
+"""
+SUMS = """def sums():
+    n, all = 0, []
+    class Sum:
+        def add(self, more):
+            nonlocal n
+            n += more
+            all.append(more)
+    return Sum(), lambda: (n, all)
+"""
 NOTED = """import warnings, decimal
 import numpy as np, pandas as pd
 warnings.simplefilter('ignore')
@@ -785,6 +801,56 @@ CASES = [
         A + "s = pd.Series(['a'])\nt = (s.str.upper(), s.index.is_unique, s.hasnans)",
         A + "u = s.str.lower().tolist()",
         restored=("s", "u"),
+    ),
+    same(
+        "a variable that two functions close over",
+        "",
+        A + COUNTER + "inc, get = counter()\ninc()",
+        "inc()\nprint(get())",
+        restored=("counter",),
+    ),
+    same(
+        "a variable that a class in a function and a function close over",
+        "",
+        A + SUMS + "acc, get = sums()\nacc.add(2)",
+        "acc.add(3)\nprint(get())",
+        restored=("sums",),
+    ),
+    same(
+        "a list that an attribute of a class holds, too",
+        "",
+        A + "seen = []\nclass K:\n    items = seen\nk = K()",
+        "k.items.append(1)\nprint(seen, K.items is seen)",
+        restored=("seen",),
+    ),
+    same(
+        "methods of builtin containers, bound",
+        "import functools",
+        A + "kept, d = [3], {}\nadd, put = kept.append, d.__setitem__\nlater = functools.partial(add, 1)",
+        "add(5)\nlater()\nput('k', 1)\nprint(kept, d)",
+        restored=("kept",),
+    ),
+    same(
+        "views of a dict",
+        "import types",
+        A + "d = {'a': 1}\nviews = d.keys(), d.values(), d.items()\nfixed = types.MappingProxyType(d)",
+        A + "import collections\no = collections.OrderedDict(b=1)\nk = o.keys()",
+        "d['b'] = o['c'] = 2\nprint(views, fixed, k)",
+        restored=("d", "collections"),
+    ),
+    same(
+        "what exceptions know of one another",
+        "",
+        A + "e = ValueError()\ne.__cause__ = KeyError('k')\ne.extra = [1]\nf = KeyError()\nf.__context__ = e",
+        "print(repr(e.__cause__), e.extra, e.__suppress_context__, f.__context__ is e)",
+        restored=("e",),
+    ),
+    same(
+        "an exception with its traceback",
+        "",
+        A + "try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    kept = error",
+        "print(kept.__traceback__ is None)",
+        ran=("kept",),
     ),
     same(
         "a choice of what draws figures",

@@ -103,7 +103,22 @@ QUERIES: tuple[str, ...] = (
 )
 """Names that only a text mentions."""
 
-TEMPLATES = FIRST + 3 * QUERIES
+SHARING: tuple[str, ...] = (
+    "{tool} = {lst}.append",
+    "def _{tool}(n):\n    def inc(x):\n        nonlocal n\n        n = [repr(x), {number}]\n        return len(n)\n"
+    "    return inc, lambda x: repr([n, x])\n{tool}, {tool2} = _{tool}({number2})\n{tool}({number})\ndel _{tool}",
+    "class {cls}:\n    kept = {lst}\n    def __init__(self, v): self.v = v\n"
+    "    def get(self):\n        self.kept.append({number})\n        return [len(self.kept), repr(self.v)]",
+    "{new} = {dct}.items()",
+    "{new} = ValueError({number})\n{new}.__cause__ = KeyError({text})",
+    "{new} = repr(({err}.__cause__, {err}.args, {number}))",
+    "{err}.__context__ = OSError({number}, {text})",
+    "{frm}.name = {text}",
+    "{new} = [getattr({frm}, 'name', None), {number}]",
+)
+"""What two variables hold in ways that are easily overlooked, and what hangs on values."""
+
+TEMPLATES = FIRST + 3 * QUERIES + 2 * SHARING
 
 
 @dataclass(frozen=True)
@@ -173,6 +188,7 @@ class _Names:
             "base_class": ["object"],
             "num": [],
             "query": [],
+            "err": [],
         }
 
     def new(self, stem: str) -> str:
@@ -187,6 +203,7 @@ _KINDS = (
     ("= {{'a'", "dct"),
     ("{new} = 0 +", "num"),
     ("{new} = 'x", "query"),
+    ("{new} = ValueError", "err"),
 )
 
 
@@ -200,7 +217,14 @@ def draft(chance: random.Random, names: _Names, cell_id: str, templates: Sequenc
     parts = {kind: chance.choice(found) for kind, found in names.known.items() if found}
     parts |= constants(chance)
     parts["any2"] = chance.choice(names.known["any"])
-    for stem, key in (("v", "new"), ("f", "fun"), ("C", "cls"), ("o", "other")):
+    for stem, key in (
+        ("v", "new"),
+        ("f", "fun"),
+        ("C", "cls"),
+        ("o", "other"),
+        ("t", "tool"),
+        ("u", "tool2"),
+    ):
         if f"{{{key}}}" in template:
             parts[key] = names.new(stem)
     _learn(template, parts, names)
@@ -215,8 +239,9 @@ def _learn(template: str, parts: Mapping[str, str], names: _Names) -> None:
         for mark, kind in _KINDS:
             if mark in template:
                 names.known[kind].append(parts["new"])
-    if "{fun}" in template:
-        names.known["call"].append(parts["fun"])
+    for key in ("fun", "tool", "tool2"):
+        if f"{{{key}}}" in template:
+            names.known["call"].append(parts[key])
     if "class {cls}" in template:
         names.known["base_class"].append(parts["cls"])
         if "__init__" in template:

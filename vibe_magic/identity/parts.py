@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
+from vibe_magic import attributes
 from vibe_magic.cell import unwarned
 
 from .code import followed
@@ -19,8 +20,8 @@ from .memory import span
 __all__ = ["Parts", "parts"]
 
 _IMMUTABLE_LIBRARIES = ("polars", "pyarrow")
-_OPAQUE = (types.ModuleType, types.CodeType, types.BuiltinFunctionType, types.FrameType)
-_FIXED = (tuple, frozenset, types.MappingProxyType, types.CellType, types.MethodType)
+_OPAQUE = (types.ModuleType, types.CodeType, types.FrameType)
+_FIXED = (tuple, frozenset, types.MappingProxyType, types.MethodType, types.BuiltinFunctionType)
 _BUFFERS = (bytearray, memoryview)
 
 
@@ -112,11 +113,12 @@ class _Walk:
             return []
         if isinstance(obj, types.FunctionType | type):
             return self._code(obj)
+        hung = [*attributes.loose(obj).values()] if attributes.may_be_loose(type(obj)) else []
         if _is_value(type(obj)):
-            return []
+            return hung
         if not isinstance(obj, _FIXED):
             self.ids.add(id(obj))
-        return self._data(obj)
+        return hung + self._data(obj)
 
     def _data(self, obj: Any) -> list[Any]:
         if hasattr(type(obj), "__array_interface__") and hasattr(obj, "flags"):
@@ -137,7 +139,7 @@ class _Walk:
         if own:
             self.ids.add(id(obj))
         if isinstance(obj, type):
-            return []
+            return [*vars(obj).values(), *obj.__bases__] if own else []
         if not own:
             return list(obj.__closure__ or ())
         return [*(obj.__closure__ or ()), obj.__defaults__, obj.__kwdefaults__, obj.__dict__]

@@ -60,6 +60,13 @@ def _no_content(value: Any, walk: Walk) -> Any:
     raise Undigestible("", type(value).__name__, "it is more than its content")
 
 
+@reduces("builtins.BaseException")
+def _error(value: BaseException, walk: Walk) -> Any:
+    """Let an exception through, unless it holds the frames that it came through."""
+    if value.__traceback__ is not None:
+        raise Undigestible("", type(value).__name__, "it has a traceback")
+
+
 @reduces("vibe_magic.session.functions.AssetFunction")
 def _asset_function(value: Any, walk: Walk) -> Any:
     return "asset function", value.name, value.function, sorted(value.spec.params.items())

@@ -9,7 +9,7 @@ import struct
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import CellType, CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
 from vibe_magic import attributes
@@ -55,6 +55,7 @@ _EXACT: dict[str, Callable[[Packer, Any], Any]] = {
     "typing.NewType": classes.reduce_new_type,
 }
 _INHERITED: dict[str, Callable[[Packer, Any], Any]] = {
+    "builtins.BaseException": plain.reduce_error,
     "pandas._libs.internals.Block": frames.reduce_block,
     "pandas.Index": frames.reduce_index,
     "pandas.core.indexes.base.Index": frames.reduce_index,
@@ -65,7 +66,9 @@ _BY_TYPE: dict[type, Callable[[Packer, Any], Any]] = {
     CellType: functions.reduce_cell,
     CodeType: functions.reduce_code,
     MethodType: classes.reduce_method,
+    MappingProxyType: plain.reduce_proxy,
     memoryview: plain.reduce_memoryview,
+    **dict.fromkeys(plain.VIEWS, plain.reduce_dict_view),
 }
 
 
@@ -109,10 +112,10 @@ class Packer(pickle.Pickler):
             return classes.reduce_class
         self.inert = self.inert and _top(cls.__module__) in _INERT and cls not in (ModuleType, CodeType)
         found = _BY_TYPE.get(cls) or _EXACT.get(_full_name(cls))
-        for ancestor in () if found else cls.__mro__:
-            found = found or _INHERITED.get(_full_name(ancestor))
         if not found and not _comes_back(cls):
             self.met_module(cls.__module__)
+        for ancestor in () if found else cls.__mro__:
+            found = found or _INHERITED.get(_full_name(ancestor))
         return _with_attributes(found) if attributes.may_be_loose(cls) else found
 
     def met_module(self, name: str) -> None:
