@@ -105,8 +105,10 @@ QUERIES: tuple[str, ...] = (
 
 SHARING: tuple[str, ...] = (
     "{tool} = {lst}.append",
-    "def _{tool}(n):\n    def inc(x):\n        nonlocal n\n        n = [repr(x), {number}]\n        return len(n)\n"
-    "    return inc, lambda x: repr([n, x])\n{tool}, {tool2} = _{tool}({number2})\n{tool}({number})\ndel _{tool}",
+    "def _{tool}(n):\n    def inc(x):\n        nonlocal n\n"
+    "        n = [repr(x), {number}]\n        return len(n)\n"
+    "    return inc, lambda x: repr([n, x])\n"
+    "{tool}, {tool2} = _{tool}({number2})\n{tool}({number})\ndel _{tool}",
     "class {cls}:\n    kept = {lst}\n    def __init__(self, v): self.v = v\n"
     "    def get(self):\n        self.kept.append({number})\n        return [len(self.kept), repr(self.v)]",
     "{new} = {dct}.items()",
