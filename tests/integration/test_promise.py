@@ -803,6 +803,14 @@ CASES = [
         restored=("s", "u"),
     ),
     same(
+        "definitions that need a result of their own cell",
+        "import collections",
+        A + "P = collections.namedtuple('P', 'x')\ndef f(p: P) -> P: return p\nclass C(P):\n    y: P",
+        A + "class D(C): pass\ndef g(x): return D(x)",
+        "print(f.__annotations__['p'] is P, C.__bases__[0] is P, g(1), C.__annotations__['y'] is P)",
+        restored=("P", "D"),
+    ),
+    same(
         "a variable that two functions close over",
         "",
         A + COUNTER + "inc, get = counter()\ninc()",

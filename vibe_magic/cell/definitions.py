@@ -58,9 +58,14 @@ def definitions(tree: ast.Module, stores: frozenset[str]) -> tuple[tuple[ast.stm
         pure = is_definition(statement)
         for name in bound_names(statement):
             names[name] = names.get(name, True) and pure
-    alone = frozenset(name for name, pure in names.items() if pure and name not in touched)
-    chosen = tuple(s for s in tree.body if is_definition(s) and set(bound_names(s)) <= alone)
-    return chosen, frozenset(name for s in chosen for name in bound_names(s))
+    alone = {name for name, pure in names.items() if pure and name not in touched}
+    while True:
+        chosen = tuple(s for s in tree.body if is_definition(s) and set(bound_names(s)) <= alone)
+        results = names.keys() - alone
+        late = {name for s in chosen if not results.isdisjoint(_evaluated(s)) for name in bound_names(s)}
+        if not late:
+            return chosen, frozenset(name for s in chosen for name in bound_names(s))
+        alone -= late  # what needs a result of the cell cannot be made before the results are there
 
 
 def bound_names(statement: ast.stmt) -> list[str]:
@@ -73,6 +78,21 @@ def bound_names(statement: ast.stmt) -> list[str]:
     found = [n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, stored)]
     inside = bindings([statement]).names  # imports and definitions in branches, too
     return [*found, *sorted(inside - set(found))]
+
+
+def _evaluated(statement: ast.stmt) -> set[str]:
+    """Return the names that a definition reads when it is made, not when it is called."""
+    match statement:
+        case ast.FunctionDef(args=args, returns=returns) | ast.AsyncFunctionDef(args=args, returns=returns):
+            parts: list[ast.AST] = [args, returns] if returns else [args]
+        case ast.ClassDef(bases=bases, body=body):
+            inside = set().union(*map(_evaluated, body))
+            return inside | {n.id for base in bases for n in ast.walk(base) if isinstance(n, ast.Name)}
+        case ast.AnnAssign(annotation=annotation):
+            parts = [annotation]
+        case _:
+            return set()
+    return {n.id for part in parts for n in ast.walk(part) if isinstance(n, ast.Name)}
 
 
 def _plain_signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

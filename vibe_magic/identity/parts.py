@@ -142,7 +142,8 @@ class _Walk:
             return [*vars(obj).values(), *obj.__bases__] if own else []
         if not own:
             return list(obj.__closure__ or ())
-        return [*(obj.__closure__ or ()), obj.__defaults__, obj.__kwdefaults__, obj.__dict__]
+        notes = obj.__annotations__
+        return [*(obj.__closure__ or ()), obj.__defaults__, obj.__kwdefaults__, notes, obj.__dict__]
 
     def _array(self, obj: Any) -> list[Any]:
         if obj.dtype.hasobject:
