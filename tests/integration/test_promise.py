@@ -43,6 +43,8 @@ def same(
 
 A = "%%asset\n"
 QUERIED = "import pandas as pd\ndf = pd.DataFrame({'a': [1, 2, 3]})"
+MANAGED = "@contextlib.contextmanager\ndef managed():\n    yield {}"
+GENERIC = "from functools import singledispatch\n@singledispatch\ndef f(x): return 'any'"
 COUNTER = """def counter():
     n = 0
     def inc():
@@ -801,6 +803,43 @@ CASES = [
         A + "s = pd.Series(['a'])\nt = (s.str.upper(), s.index.is_unique, s.hasnans)",
         A + "u = s.str.lower().tolist()",
         restored=("s", "u"),
+    ),
+    Case(
+        "a context manager made from a function",
+        ("import contextlib", MANAGED.format(1), A + "with managed() as m:\n    y = m"),
+        ("import contextlib", MANAGED.format(2), A + "with managed() as m:\n    y = m"),
+        ran=("m",),
+    ),
+    same(
+        "a context manager made from a function, unchanged",
+        "import contextlib",
+        MANAGED.format(1),
+        A + "with managed() as m:\n    y = m",
+        restored=("m",),
+    ),
+    Case(
+        "a function that a package's decorator wraps",
+        ("import joblib", "@joblib.delayed\ndef f(x): return x", A + "y = joblib.Parallel()([f(1)])"),
+        ("import joblib", "@joblib.delayed\ndef f(x): return -x", A + "y = joblib.Parallel()([f(1)])"),
+        ran=("y",),
+    ),
+    Case(
+        "what a function does for one type",
+        (GENERIC, "@f.register\ndef g(x: int): return 'int'", A + "y = f(3)", A + "z = f(3)"),
+        (GENERIC, "@f.register\ndef g(x: int): return 'INT'", A + "y = f(3)", A + "z = f(3)"),
+        ran=("y", "z"),
+    ),
+    Case(
+        "for which type a function does something",
+        (GENERIC, "@f.register\ndef g(x: int): return 'int'", A + "y = f(3)"),
+        (GENERIC, "@f.register\ndef g(x: str): return 'int'", A + "y = f(3)"),
+        ran=("y",),
+    ),
+    same(
+        "an asset that registers what a function does for one type",
+        GENERIC,
+        A + "@f.register\ndef g(x: int): return 'int'",
+        "print(f(3), f('a'))",
     ),
     same(
         "definitions that need a result of their own cell",

@@ -111,6 +111,10 @@ SHARING: tuple[str, ...] = (
     "{tool}, {tool2} = _{tool}({number2})\n{tool}({number})\ndel _{tool}",
     "class {cls}:\n    kept = {lst}\n    def __init__(self, v): self.v = v\n"
     "    def get(self):\n        self.kept.append({number})\n        return [len(self.kept), repr(self.v)]",
+    "import contextlib\n@contextlib.contextmanager\ndef _{fun}(x):\n    yield [repr(x), {number}]\n"
+    "def {fun}(x):\n    with _{fun}(x) as inside:\n        return inside",
+    "import functools\n@functools.singledispatch\ndef {fun}(x):\n    return [repr(x), {number}]\n"
+    "@{fun}.register\ndef _(x: int):\n    return [x, {number2}]",
     "{new} = {dct}.items()",
     "{new} = ValueError({number})\n{new}.__cause__ = KeyError({text})",
     "{new} = repr(({err}.__cause__, {err}.args, {number}))",

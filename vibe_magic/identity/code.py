@@ -55,8 +55,9 @@ def followed(obj: Any) -> bool:
 
 @reduces(types.FunctionType)
 def _function(value: types.FunctionType, walk: Walk) -> Any:
-    if _found_by_name(value) and not is_local(value.__globals__.get("__name__", "__main__")):
-        return _package(value, walk)
+    made_in = value.__globals__.get("__name__", "__main__")
+    if not followed(value) and _found_by_name(value) and not is_local(made_in):
+        return _package(value, walk)  # unlike a package's wrapper, which has the name of what it wraps
     walk.met(value)
     registry = getattr(value, "registry", None)
     if isinstance(registry, types.MappingProxyType):
