@@ -43,6 +43,7 @@ def same(
 
 A = "%%asset\n"
 QUERIED = "import pandas as pd\ndf = pd.DataFrame({'a': [1, 2, 3]})"
+ROWS = "y = next(csv.reader(io.StringIO('a|b;c'), 'p'))"
 MANAGED = "@contextlib.contextmanager\ndef managed():\n    yield {}"
 GENERIC = "from functools import singledispatch\n@singledispatch\ndef f(x): return 'any'"
 COUNTER = """def counter():
@@ -840,6 +841,67 @@ CASES = [
         GENERIC,
         A + "@f.register\ndef g(x: int): return 'int'",
         "print(f(3), f('a'))",
+    ),
+    Case(
+        "what is registered in a package",
+        ("import csv, io\ncsv.register_dialect('p', delimiter='|')", A + ROWS),
+        ("import csv, io\ncsv.register_dialect('p', delimiter=';')", A + ROWS),
+        ran=("y",),
+    ),
+    Case(
+        "something else in the cell that registers something",
+        ("import csv, io\ncsv.register_dialect('p', delimiter='|')", A + ROWS),
+        ("import csv, io, json\ncsv.register_dialect('p', delimiter='|')  # as ever", A + ROWS),
+        restored=("y",),
+    ),
+    Case(
+        "a class that is registered in a package",
+        (
+            "from collections.abc import Sized",
+            "class Q: pass\nSized.register(Q)",
+            A + "y = isinstance(Q(), Sized)",
+        ),
+        ("from collections.abc import Sized", "class Q: pass", A + "y = isinstance(Q(), Sized)"),
+        ran=("y",),
+    ),
+    same(
+        "an asset that registers something in a package",
+        "import codecs",
+        A + "from codecs import register_error\nregister_error('own', lambda e: ('?', e.end))\ny = 1",
+        "print('\u00e9'.encode('ascii', 'own'))",
+        ran=("register_error",),
+    ),
+    same(
+        "a registry of the notebook's own",
+        "class Registry(dict):\n    def register(self, f):\n        self[f.__name__] = f\n        return f",
+        "registry = Registry()",
+        A + "@registry.register\ndef f(): return 1",
+        "print(list(registry), registry['f'] is f)",
+        restored=("f",),
+    ),
+    same(
+        "an instance that an asset changes",
+        "class M:\n    def fit(self): self.w = [1]",
+        "m = M()",
+        A + "m.fit()\nk = 1",
+        "print(m.w, type(m) is M)",
+        restored=("k",),
+    ),
+    same(
+        "an instance that an asset changes and that has two names",
+        "class M:\n    def fit(self): self.w = [1]",
+        "m = M()\nn = m",
+        A + "m.fit()\nk = 1",
+        "print(n.w, n is m)",
+        ran=("k",),
+    ),
+    same(
+        "a list of a class that an asset changes through an instance",
+        "class M:\n    seen = []\n    def go(self): self.seen.append(1)",
+        "m = M()\nkept = M.seen",
+        A + "m.go()\nk = 1",
+        "print(kept, M.seen is kept)",
+        ran=("k",),
     ),
     same(
         "definitions that need a result of their own cell",

@@ -31,7 +31,7 @@ from .deleted import Saved, forget_deleted
 from .events import Events
 from .journal import Journal
 from .live import Live, Surroundings
-from .patches import Patch, patched
+from .patches import Patch, Registration, patched
 from .records import Record
 from .spec import Spec, parse_header
 from .telling import Telling
@@ -82,7 +82,7 @@ class Session:
         self.at_start = dict(in_force(shell))
         self._settings = settings
         self._held: Settings | None = None
-        self.patches: dict[str, Patch] = {}
+        self.patches: dict[str, Patch | Registration] = {}
         self.spare: list[Watch] = []
         self.memo = Memo()
         self.seeded: frozenset[str] = frozenset()

@@ -30,7 +30,7 @@ from vibe_magic.observe import Files, FileState, facets
 from vibe_magic.trace import ABSENT, UNKNOWN, Fact
 
 from .asset import Asset
-from .patches import Patch, patches_of
+from .patches import Patch, Registration, patches_of, registered
 
 __all__ = ["PYTHON", "Live", "Surroundings", "env_digest"]
 
@@ -57,7 +57,7 @@ class Surroundings:
         The environment.
     memo : Memo
         Digests that hold as long as no code of the notebook runs; its owner clears it.
-    patches : dict of str to Patch
+    patches : dict of str to Patch or Registration
         What the notebook has set in packages.
     apart : dict of str to Identity
         Names whose values wait to be loaded; see `unread`.
@@ -67,7 +67,7 @@ class Surroundings:
     files: Files
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     memo: Memo = field(default_factory=Memo)
-    patches: Mapping[str, Patch] = field(default_factory=dict)
+    patches: Mapping[str, Patch | Registration] = field(default_factory=dict)
     apart: Mapping[str, Identity] = field(default_factory=dict)
 
     @property
@@ -172,7 +172,11 @@ class Live:
         stores, namespace = self.reach.facts.stores, self.around.namespace
         found = {target for target in stores if self._is_module(target.partition(".")[0])}
         found |= {patch.ref.replace(":", ".") for patch in patches_of(stores, namespace)}
-        return [Blocker(target, "is set outside the notebook") for target in sorted(found)]
+        given = [f"{name}()" for name in registered(self.reach.facts, namespace)]
+        return [
+            *(Blocker(target, "is set outside the notebook") for target in sorted(found)),
+            *(Blocker(call, "registers something outside the notebook") for call in given),
+        ]
 
     def _is_module(self, name: str) -> bool:
         return isinstance(self.around.namespace.get(name, sys.modules.get(name)), ModuleType)

@@ -1,25 +1,28 @@
-"""Attributes that the notebook sets in classes and modules of installed packages.
+"""What the notebook puts into installed packages: attributes that it sets, and things that it registers.
 
 Packages count by version, so what a notebook puts into them must count by itself, for every cell that runs
-afterwards: ``pd.DataFrame.total = total`` changes what any method call may do.
+afterwards: ``pd.DataFrame.total = total`` changes what any method call may do, and so does
+``matplotlib.colormaps.register(own)``. Where a package keeps what it is given cannot be known; that it is
+given something, its name says.
 """
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from vibe_magic.cell import Facts
+from vibe_magic.cell import Facts, facts_of_module, parse
 from vibe_magic.execute import Job, Outcome, fact_of
 from vibe_magic.identity import explore, is_local, module_of
 
 if TYPE_CHECKING:
     from .kernel import Session
 
-__all__ = ["Patch", "patched", "patches_of"]
+__all__ = ["Patch", "Registration", "patched", "patches_of", "registered"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +58,23 @@ class Patch:
         return vars(self.owner)[self.name]
 
 
+@dataclass(frozen=True, eq=False)
+class Registration:
+    """A call such as ``csv.register_dialect(...)``.
+
+    Parameters
+    ----------
+    ref : str
+        The reference under which traces know it.
+    value : tuple
+        The statements that make it, and digests of what they read.
+    """
+
+    ref: str
+    value: tuple[Any, ...]
+    is_set: bool = True
+
+
 def patches_of(stores: Iterable[str], namespace: Mapping[str, Any]) -> list[Patch]:
     """Return the patches that code makes whose attribute stores are given.
 
@@ -85,7 +105,9 @@ def _resolved(parts: list[str], namespace: Mapping[str, Any]) -> Patch | None:
 
 def patched(session: Session, job: Job, outcome: Outcome) -> Outcome:
     """Note what a run set in packages: it is of its outputs, and counts for all cells from now on."""
-    found = patches_of(job.reach.facts.stores, session.namespace)
+    facts, namespace = job.reach.facts, session.namespace
+    found: list[Patch | Registration] = [*patches_of(facts.stores, namespace)]
+    found += [Registration(f"{name}()", _source(job, namespace)) for name in registered(facts, namespace)]
     if not found:
         return outcome
     session.patches |= {patch.ref: patch for patch in found}
@@ -93,3 +115,33 @@ def patched(session: Session, job: Job, outcome: Outcome) -> Outcome:
     known = explore(Facts(), session.namespace, also=values).inputs
     made = {ref: fact_of(known[ref]) for ref in values if ref in known}
     return replace(outcome, trace=replace(outcome.trace, outputs={**outcome.trace.outputs, **made}))
+
+
+def registered(facts: Facts, namespace: Mapping[str, Any]) -> list[str]:
+    """Return the dotted names, in packages, of what registers something, by its name, that code uses."""
+    bare = {(name, "") for name in facts.reads - facts.attributes.keys()}
+    paths = {(name, path) for name, found in facts.attributes.items() for path in found}
+    uses = bare | paths | facts.modules
+    return sorted({found for name, path in uses if (found := _registering(name, path, namespace))})
+
+
+def _registering(name: str, path: str, namespace: Mapping[str, Any]) -> str:
+    owner = namespace.get(name, sys.modules.get(name))
+    if not (path or name).rpartition(".")[2].startswith("register") or owner is None:
+        return ""
+    home = owner.__name__ if isinstance(owner, ModuleType) else module_of(owner)
+    fits = isinstance(owner, ModuleType | type) if path else callable(owner)
+    return f"{home}.{path or name}" if fits and not is_local(home) else ""
+
+
+def _source(job: Job, namespace: dict[str, Any]) -> tuple[Any, ...]:
+    """Return the statements of a cell that register something, all of them if none says so itself."""
+    tree = parse(job.cell.python)
+    chosen = [statement for statement in tree.body if _says_so(statement)] or tree.body
+    inputs = explore(facts_of_module(*chosen), namespace).inputs
+    return ast.dump(ast.Module(chosen, [])), sorted((ref, found.digest) for ref, found in inputs.items())
+
+
+def _says_so(statement: ast.stmt) -> bool:
+    words = (getattr(node, "attr", getattr(node, "id", "")) for node in ast.walk(statement))
+    return any(str(word).startswith("register") for word in words)

@@ -7,6 +7,7 @@ import contextlib
 import io
 import re
 from collections.abc import Collection, Mapping
+from types import FunctionType
 from typing import Any
 
 from vibe_magic.capture import ABSENT, replay
@@ -117,6 +118,7 @@ def aliased(trace: Trace, namespace: Mapping[str, Any]) -> str:
         return ""
     shared = labels({name: namespace[name] for name in changed})
     kept = [id(index) for path, index in shared.items() if path not in trace.mutated]
+    kept += [id(value) for value in namespace.values() if isinstance(value, type | FunctionType)]
     extents: dict[str, Parts] = {name: parts(namespace[name], kept) for name in changed}
     others = user_names(namespace) - set(changed)
     for other in others:
