@@ -849,6 +849,12 @@ CASES = [
         ran=("y",),
     ),
     Case(
+        "the first of two things that are registered in a package",
+        ("import csv, io\ncsv.register_dialect('p', delimiter='|')", "csv.register_dialect('q')", A + ROWS),
+        ("import csv, io\ncsv.register_dialect('p', delimiter=';')", "csv.register_dialect('q')", A + ROWS),
+        ran=("y",),
+    ),
+    Case(
         "something else in the cell that registers something",
         ("import csv, io\ncsv.register_dialect('p', delimiter='|')", A + ROWS),
         ("import csv, io, json\ncsv.register_dialect('p', delimiter='|')  # as ever", A + ROWS),

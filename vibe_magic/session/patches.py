@@ -67,7 +67,7 @@ class Registration:
     ref : str
         The reference under which traces know it.
     value : tuple
-        The statements that make it, and digests of what they read.
+        The statements that have made it in this kernel, and digests of what they read.
     """
 
     ref: str
@@ -107,7 +107,7 @@ def patched(session: Session, job: Job, outcome: Outcome) -> Outcome:
     """Note what a run set in packages: it is of its outputs, and counts for all cells from now on."""
     facts, namespace = job.reach.facts, session.namespace
     found: list[Patch | Registration] = [*patches_of(facts.stores, namespace)]
-    found += [Registration(f"{name}()", _source(job, namespace)) for name in registered(facts, namespace)]
+    found += [_registration(session, job, name) for name in registered(facts, namespace)]
     if not found:
         return outcome
     session.patches |= {patch.ref: patch for patch in found}
@@ -134,12 +134,15 @@ def _registering(name: str, path: str, namespace: Mapping[str, Any]) -> str:
     return f"{home}.{path or name}" if fits and not is_local(home) else ""
 
 
-def _source(job: Job, namespace: dict[str, Any]) -> tuple[Any, ...]:
-    """Return the statements of a cell that register something, all of them if none says so itself."""
+def _registration(session: Session, job: Job, name: str) -> Registration:
+    """Return a registration by a cell, after those that the kernel has seen before."""
     tree = parse(job.cell.python)
     chosen = [statement for statement in tree.body if _says_so(statement)] or tree.body
-    inputs = explore(facts_of_module(*chosen), namespace).inputs
-    return ast.dump(ast.Module(chosen, [])), sorted((ref, found.digest) for ref, found in inputs.items())
+    inputs = explore(facts_of_module(*chosen), session.namespace).inputs
+    made = ast.dump(ast.Module(chosen, [])), sorted((ref, found.digest) for ref, found in inputs.items())
+    known = session.patches.get(f"{name}()")
+    before = known.value if isinstance(known, Registration) else ()
+    return Registration(f"{name}()", (*(one for one in before if one[0] != made[0]), made))
 
 
 def _says_so(statement: ast.stmt) -> bool:
