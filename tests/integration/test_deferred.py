@@ -328,3 +328,22 @@ def test_outputs_arrive_in_their_cell_while_the_kernel_is_idle(tmp_path: Path) -
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
+
+
+def test_a_second_pass_goes_by_the_names_as_they_were_when_the_cell_was_passed(
+    notebook: Notebook,  # noqa: F811
+) -> None:
+    cells = {
+        "level": "level = 2\nimport numpy as np",
+        "base": "%%asset --lazy\nbase = 5",
+        "v": "%%asset --lazy\nv = base + level",
+        "anew": "level = 9",
+        "w": "%%asset\nw = v",
+    }
+    for name, text in cells.items():
+        notebook.run(text, name)
+    notebook.run("np.set_printoptions(precision=3)", "precision")
+    for name, text in cells.items():
+        notebook.run(text, name)
+    notebook.run("np.set_printoptions(precision=8)", "precision")
+    assert (notebook.shell.user_ns["v"], notebook.shell.user_ns["w"]) == (7, 7)

@@ -121,7 +121,9 @@ class Deferred:
             reason = self._added(asset, needed)
         if reason:
             session.tell(asset.name, f"is computed now, not put off: {reason}")
-        return not reason
+            return False
+        session.journal.pass_by(asset.label)
+        return True
 
     def _added(self, asset: Asset, needed: list[_Pending]) -> str:
         """Put an asset on the list and begin what can; return why it cannot run in the background, if so."""

@@ -53,7 +53,13 @@ class Journal:
     runs: dict[str, Ran] = field(default_factory=dict)
     writers: dict[str, str] = field(default_factory=dict)
     changers: dict[str, str] = field(default_factory=dict)
+    passed: dict[str, int] = field(default_factory=dict)
     count: int = 0
+
+    def pass_by(self, label: str) -> None:
+        """Take note that the person has gone past a cell that is to run later."""
+        self.count += 1
+        self.passed[label] = self.count
 
     def note(
         self,
@@ -77,7 +83,9 @@ class Journal:
         drew_after = {ref: self.changers[ref] for ref in drawn}
         self.changers |= dict.fromkeys(state, label)
         kept = None if entry is None else replace(entry, trace={})
-        last_direct = self.count if direct or before is None else before.direct
+        last_direct = self.count
+        if not direct and before is not None:
+            last_direct = max(before.direct, self.passed.get(label, 0))
         self.runs[label] = Ran(self.count, last_direct, at_s, trace, producers, drew_after, failed, kept)
         written = (trace.outputs.keys() - state) | set(trace.deleted) if changed is None else changed
         self.writers |= dict.fromkeys(written, label)
