@@ -140,6 +140,12 @@ CASES = [
         restored=("y",),
     ),
     Case(
+        "a comment in a source text that is read",
+        ("import inspect\ndef h(): return 1  # a", A + "y = inspect.getsource(h)"),
+        ("import inspect\ndef h(): return 1  # b", A + "y = inspect.getsource(h)"),
+        ran=("y",),
+    ),
+    Case(
         "docstring that is read",
         ("def h():\n    'a'\n    return 1", A + "y = h.__doc__"),
         ("def h():\n    'b'\n    return 1", A + "y = h.__doc__"),

@@ -61,8 +61,8 @@ def _found(code: CodeType) -> Meaning:
     flags = code.co_flags & _FUTURES
     for node, compiled in _functions(text, code.co_filename, flags) if text else ():
         if compiled == code:
-            source = ast.get_source_segment(text, node, padded=True) or ""
-            return Meaning(encode(node), _dedented(source), facts_of(node))
+            whole = lines[code.co_firstlineno - 1 : getattr(node, "end_lineno", None)]  # as inspect shows it
+            return Meaning(encode(node), _dedented("".join(whole)).rstrip("\n"), facts_of(node))
     return Meaning(_bytecode(code), "", None)
 
 
