@@ -347,3 +347,20 @@ def test_a_second_pass_goes_by_the_names_as_they_were_when_the_cell_was_passed(
         notebook.run(text, name)
     notebook.run("np.set_printoptions(precision=8)", "precision")
     assert (notebook.shell.user_ns["v"], notebook.shell.user_ns["w"]) == (7, 7)
+
+
+def test_what_must_come_first_does_so_where_only_the_later_one_needs_the_process_as_it_was(
+    notebook: Notebook,  # noqa: F811
+) -> None:
+    cells = {
+        "np": "import numpy as np\nnp.set_printoptions(precision=2)",
+        "first": "%%asset first --lazy\nv = {'a': 3}",
+        "state": "np.set_printoptions(precision=4)",
+        "second": "%%asset second --lazy\nv = 8",
+        "back": "np.set_printoptions(precision=2)",
+        "all": "globals()['other'] = 5",
+    }
+    for name, text in cells.items():
+        notebook.run(text, name)
+    notebook.run("np.set_printoptions(precision=8)", "default")
+    assert notebook.shell.user_ns["v"] == 8

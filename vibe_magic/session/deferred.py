@@ -231,14 +231,20 @@ class Deferred:
     # While a command brings assets up to date
 
     def placed(self, names: Collection[str]) -> list[str]:
-        """Return those that wait and cannot simply run now: begun elsewhere, or the process has changed."""
+        """Return those that wait and cannot simply run now, in order, with what must come before them.
+
+        They have begun elsewhere, or the process has changed since they were put off.
+        """
         now = facets.snapshot(self._session.folder)
-        return [
-            pending.asset.name
-            for pending in self._waiting()
-            if pending.asset.name in names
-            and (pending.work is not None or facets.changed(now, pending.state))
-        ]
+        found: list[str] = []
+        ahead: list[Footprint] = []
+        for pending in reversed([one for one in self._waiting() if one.asset.name in names]):
+            apart = pending.work is not None or bool(facets.changed(now, pending.state))
+            own = self._footprint(pending.asset) if apart or ahead else None
+            if own is not None and (apart or any(own.meets(other) for other in ahead)):
+                found.insert(0, pending.asset.name)
+                ahead.append(own)
+        return found
 
     def in_place(self, name: str, *, force: bool = False) -> Record:
         """Settle one of those in the process as it was at its place; see `placed`."""
