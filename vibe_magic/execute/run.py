@@ -20,6 +20,10 @@ from .namespace import Bindings
 
 __all__ = ["Run", "in_force", "shown"]
 
+_ASKS = frozenset({"access", "exists", "getmtime", "getsize", "lexists", "stat"})
+_ASKS |= {"is_dir", "is_file", "isdir", "isfile", "islink", "is_symlink"}
+"""What asks for files without opening them, which no audit event tells of."""
+
 
 class Run:
     """Watches one body run.
@@ -55,7 +59,8 @@ class Run:
         self._in_force = in_force(self._shell)
         self._modules = len(sys.modules)
         self._labels = {path: (index, list(index.names)) for path, index in labels(job.reach.values).items()}
-        named = named_files(job.reach.facts.strings, str(job.base)) | dict.fromkeys(job.files, "")
+        asks = not _ASKS.isdisjoint(job.reach.facts.mentions)
+        named = named_files(job.reach.facts.strings, str(job.base), asks=asks) | dict.fromkeys(job.files, "")
         if job.stored:
             self._recorder.start()
         self._watch.start(named)

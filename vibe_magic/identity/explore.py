@@ -244,6 +244,9 @@ class _Exploration:
             self._code(code)
 
     def _code(self, code: Any) -> None:
+        if isinstance(code, ModuleType):  # a value holds it, so anything in it may be used
+            self._module(code.__name__, "")
+            return
         if id(code) in self.code:
             return
         self.code[id(code)] = Facts()
@@ -265,6 +268,8 @@ class _Exploration:
         if found is None or name not in vars(found):
             if found is None or not hasattr(builtins, name):
                 self._static(module, name)
+            if found is not None and "__getattr__" in vars(found):  # the module answers by itself
+                self.waiting.append((module, "__getattr__", None))
             return
         value = vars(found)[name]
         if isinstance(value, ModuleType):

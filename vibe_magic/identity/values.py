@@ -31,6 +31,7 @@ from vibe_magic.errors import Undigestible
 from . import reducers as reducers
 from .kinds import ATOM, GENERIC, IMMUTABLE, PLAIN, TUPLE, Reducer, kind_of
 from .memory import overlapping
+from .modules import is_local
 
 __all__ = ["Digest", "Walk", "digest"]
 
@@ -148,7 +149,7 @@ class Walk(pickle.Pickler):
 
     def met(self, obj: Any) -> None:
         """Note code: that of the notebook and of local modules to be followed, other by its package."""
-        if isinstance(obj, ModuleType):
+        if isinstance(obj, ModuleType) and not is_local(obj.__name__):
             self.modules.add(obj.__name__.partition(".")[0])
         else:
             self.code.append(obj)

@@ -196,7 +196,9 @@ _URL = r"[A-Za-z][A-Za-z0-9+.-]+://|mailto:|data:"
 MAX_LITERAL = 1024
 
 
-def named_files(strings: Iterable[str], base: str, cwd: str | None = None) -> dict[str, str]:
+def named_files(
+    strings: Iterable[str], base: str, cwd: str | None = None, *, asks: bool = False
+) -> dict[str, str]:
     """Find the files that string literals of a cell name.
 
     Native readers open files that no audit event tells of, and a file that is absent when the cell
@@ -210,25 +212,27 @@ def named_files(strings: Iterable[str], base: str, cwd: str | None = None) -> di
         The directory that recorded names are relative to.
     cwd : str, optional
         The directory that the literals refer to: the current one if not given.
+    asks : bool
+        Whether the cell asks if files are there, so that any word may name one that is not.
 
     Returns
     -------
     dict of str to str
         Names as they are recorded, and the kind to pass to `Files.state`: ``glob`` for patterns,
-        otherwise empty.
+        ``folder`` for directories that a cell may only ask for, otherwise empty.
     """
     found: dict[str, str] = {}
     start = os.getcwd() if cwd is None else cwd
     with muted():
         for text in sorted(set(strings)):
-            kind = _named_kind(text, start)
+            kind = _named_kind(text, start, asks)
             if kind is not None:
                 found[relative(resolve(os.path.expanduser(text), start), base)] = kind
     return found
 
 
-def _named_kind(text: str, start: str) -> str | None:
-    """Return the kind of what a literal names: ``glob``, or empty; None if it names nothing."""
+def _named_kind(text: str, start: str, asks: bool) -> str | None:
+    """Return the kind of what a literal names, see `named_files`; None if it names nothing."""
     if not text or len(text) > MAX_LITERAL or "\0" in text or "\n" in text or re.match(_URL, text):
         return None
     name = os.path.expanduser(text)
@@ -236,13 +240,15 @@ def _named_kind(text: str, start: str) -> str | None:
     try:
         status = os.stat(path)
     except (OSError, ValueError):
-        return _absent_kind(text, name, path)
-    return "" if stat_module.S_ISREG(status.st_mode) or _is_named_directory(text, status) else None
+        return _absent_kind(text, name, path, asks)
+    if stat_module.S_ISREG(status.st_mode) or _is_named_directory(text, status):
+        return ""
+    return "folder" if asks and stat_module.S_ISDIR(status.st_mode) else None
 
 
-def _absent_kind(text: str, name: str, path: str) -> str | None:
+def _absent_kind(text: str, name: str, path: str, asks: bool) -> str | None:
     """Return what a literal names that is no file: a pattern, or a file that may yet appear."""
-    if not re.match(_LIKE_A_PATH, text):
+    if not re.match(_LIKE_A_PATH, text) and not (asks and re.fullmatch(r"[\w.-]+", text)):
         return None
     if not glob.has_magic(name):
         return ""

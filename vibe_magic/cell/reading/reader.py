@@ -14,6 +14,7 @@ from .functions import Functions
 __all__ = ["Reader"]
 
 _ENVIRON = r"(?:.*\.)?(?:getenv|environ(?:\.(?:get|pop|setdefault))?)"
+_IMPORTERS = frozenset({"import_module", "__import__"})
 _SETTERS = frozenset({"setattr", "delattr", "__setattr__", "__delattr__"})
 
 
@@ -76,11 +77,19 @@ class Reader(Functions):
             root, _, path = _dotted(node.args[0]).partition(".")
             name = str(node.args[1].value) if isinstance(node.args[1], ast.Constant) else "*"
             self._stored(root, f"{path}.{name}".lstrip("."))
+        if last in _IMPORTERS and node.args:
+            self._imports_by_name(node.args[0], last)
         if dotted in ("locals", "vars", "dir") and not node.args and not self.later:
             self.hazards.append(Hazard("dynamic", f"{dotted}()", node.lineno))
         self.visit(node.func)
         for part in (*node.args, *node.keywords):
             self.visit(part)
+
+    def _imports_by_name(self, name: ast.expr, call: str) -> None:
+        if isinstance(name, ast.Constant) and isinstance(name.value, str) and name.value[:1] != ".":
+            self.modules.add((name.value, ""))
+        else:
+            self.hazards.append(Hazard("dynamic", f"{call}() of a computed name", name.lineno))
 
     def _literal_code(self, node: ast.Call, dotted: str) -> bool:
         """Walk the text of ``exec("x = 1")`` as code of the cell."""
