@@ -126,8 +126,9 @@ def registered(facts: Facts, namespace: Mapping[str, Any]) -> list[str]:
 
 
 def _registering(name: str, path: str, namespace: Mapping[str, Any]) -> str:
-    owner = namespace.get(name, sys.modules.get(name)) if "register" in (path or name) else None
-    if owner is None or not (path or name).rpartition(".")[2].startswith("register"):
+    says_so = (path or name).rpartition(".")[2].startswith("register")
+    owner = namespace.get(name, sys.modules.get(name)) if says_so else None
+    if owner is None:
         return ""
     home = owner.__name__ if isinstance(owner, ModuleType) else module_of(owner)
     fits = isinstance(owner, ModuleType | type) if path else callable(owner)
