@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from types import FunctionType
 from typing import Any
 
-__all__ = ["attached", "loose", "may_be_loose", "missing", "restore"]
+__all__ = ["PICKLING", "attached", "held", "loose", "may_be_loose", "missing", "restore"]
 
-_PICKLING = ("__reduce_ex__", "__reduce__", "__getstate__")
+PICKLING = ("__reduce_ex__", "__reduce__", "__getstate__")
+"""By which of its methods a class says what is pickled, the strongest first."""
 
 _LINKS = ("__cause__", "__context__", "__suppress_context__")
 """What one exception knows of another, which is in none of their dicts."""
@@ -26,6 +27,13 @@ _VALUES = frozenset({"collections", "fractions", "numpy", "pandas", "pathlib", "
 def may_be_loose(cls: Any) -> bool:
     """Whether instances can have attributes that are not pickled."""
     return bool(cls.__dictoffset__) and (_unaware(cls) is not None or issubclass(cls, BaseException))
+
+
+def held(value: Any) -> dict[str, Any]:
+    """Return what an object keeps in its dict and its slots, whatever its class pickles."""
+    state = object.__getstate__(value)
+    named, slots = state if isinstance(state, tuple) else (state, None)
+    return {**(named or {}), **(slots or {})}
 
 
 def loose(value: Any) -> dict[str, Any]:
@@ -84,7 +92,7 @@ def _set_state(value: Any, state: Any) -> None:
 def _unaware(cls: type) -> tuple[type, bool] | None:
     """Return the class that says what is pickled, and whether in Python, if it is not to be believed."""
     for base in cls.__mro__[:-1]:
-        rules = [vars(base)[name] for name in _PICKLING if name in vars(base)]
+        rules = [vars(base)[name] for name in PICKLING if name in vars(base)]
         if rules:
             in_python = isinstance(rules[0], FunctionType)
             believed = _top(base) not in _VALUES if in_python else base is cls

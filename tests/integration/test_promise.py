@@ -53,6 +53,27 @@ COUNTER = """def counter():
         n += 1
     return inc, lambda: n
 """
+SPARED = """class Spared:
+    def __init__(self):
+        self.x, self.cache = 1, [5]
+    def __getstate__(self):
+        return {'x': self.x}"""
+LOCKED = """import threading
+class Locked:
+    def __init__(self):
+        self.items, self.lock = [1], threading.Lock()
+    def __getstate__(self):
+        return {'items': self.items}
+    def __setstate__(self, state):
+        self.items, self.lock = state['items'], threading.Lock()
+"""
+TWICE = """class Twice:
+    def __init__(self):
+        self.items = self.view = []
+    def __getstate__(self):
+        return list(self.items), list(self.view)
+    def __setstate__(self, state):
+        self.items, self.view = state"""
 SUMS = """def sums():
     n, all = 0, []
     class Sum:
@@ -969,6 +990,60 @@ CASES = [
         A + SUMS + "acc, get = sums()\nacc.add(2)",
         "acc.add(3)\nprint(get())",
         restored=("sums",),
+    ),
+    same(
+        "an attribute that a class does not pickle",
+        SPARED,
+        A + "a = Spared()",
+        "print(a.cache)",
+        ran=("a",),
+    ),
+    Case(
+        "an input whose class does not pickle all of it",
+        (SPARED, "a = Spared()", A + "k = a.cache[0]", "print(k)"),
+        (SPARED, "a = Spared()\na.cache[0] = 6", A + "k = a.cache[0]", "print(k)"),
+        ran=("k",),
+    ),
+    same(
+        "an input whose class leaves out a lock",
+        LOCKED + "a = Locked()",
+        A + "k = a.items[0]",
+        "print(k, a.lock.locked())",
+        restored=("k",),
+    ),
+    same(
+        "a result whose class leaves out a lock, and makes a new one",
+        LOCKED,
+        A + "a = Locked()",
+        "print(a.items, a.lock.locked())",
+        restored=("a",),
+    ),
+    same(
+        "two attributes for one list that a class pickles twice",
+        TWICE,
+        A + "t = Twice()",
+        "t.items.append(1)\nprint(t.view)",
+        ran=("t",),
+    ),
+    Case(
+        "an input of which a class pickles one list twice",
+        (TWICE, "t = Twice()", A + "t.items.append(1)\nk = list(t.view)", "print(k)"),
+        (TWICE, "t = Twice()\nt.view = []", A + "t.items.append(1)\nk = list(t.view)", "print(k)"),
+        ran=("k",),
+    ),
+    same(
+        "a part of an object that pickles itself as text",
+        "from bs4 import BeautifulSoup",
+        A + "soup = BeautifulSoup('<p>a<b>c</b></p>', 'html.parser')\nb = soup.b",
+        "b.string = 'Y'\nprint(soup)",
+        ran=("soup",),
+    ),
+    same(
+        "a whole object that pickles itself as text",
+        "from bs4 import BeautifulSoup",
+        A + "soup = BeautifulSoup('<p>a<b>c</b></p>', 'html.parser')",
+        "soup.b.string = 'Y'\nprint(soup)",
+        restored=("soup",),
     ),
     same(
         "a list that an attribute of a class holds, too",

@@ -10,7 +10,6 @@ from .explore import PACKAGED, Identity, Problem, Reach, explore
 from .keys import combine, file_digest, fingerprint, text_digest
 from .labels import labels, same_names
 from .memo import Memo
-from .modules import is_installed, is_local, module_of, package_version
 from .parts import Parts, parts
 from .statics import describe_source, module_static, note_loaded
 from .values import Digest, digest
@@ -32,14 +31,10 @@ __all__ = [
     "explore",
     "file_digest",
     "fingerprint",
-    "is_installed",
-    "is_local",
     "labels",
-    "module_of",
     "module_static",
     "note_loaded",
     "own_members",
-    "package_version",
     "parts",
     "same_names",
     "text_digest",

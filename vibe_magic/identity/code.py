@@ -7,8 +7,9 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
+from vibe_magic.modules import is_local, module_of
+
 from .kinds import reduces
-from .modules import is_local, module_of
 from .sources import meaning_of
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 from vibe_magic.cell import Facts, unwarned
 from vibe_magic.errors import Undigestible
+from vibe_magic.modules import is_local, loaded, package_of, package_version
 
 from .describe import describe
 from .keys import combine
 from .memo import Memo
-from .modules import is_local, loaded, package_of, package_version
 from .sources import meaning_of
 from .statics import loaded_static, module_static, static_facts
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copyreg
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vibe_magic import attributes
+from vibe_magic.modules import is_local, module_of
 
 if TYPE_CHECKING:
     from .values import Walk
@@ -88,7 +90,33 @@ def _found(cls: type) -> Kind:
         return _KINDS[type]
     named = (_NAMED.get(f"{base.__module__}.{base.__qualname__}") for base in cls.__mro__)
     kind = next((each for each in named if each is not None), GENERIC)
+    if kind is GENERIC and _says_what_counts(cls):
+        return Reducer(_as_held)
     return _with_attributes(kind) if attributes.may_be_loose(cls) else kind
+
+
+def _says_what_counts(cls: Any) -> bool:
+    """Tell whether one of the person's own classes has a say in how its instances are pickled."""
+    if cls in copyreg.dispatch_table:
+        return is_local(module_of(copyreg.dispatch_table[cls]))
+    rules = (
+        vars(base)[name] for base in cls.__mro__[:-1] for name in attributes.PICKLING if name in vars(base)
+    )
+    return is_local(module_of(next(rules, object)))
+
+
+def _as_held(value: Any, walk: Walk) -> Any:
+    """Return what a class pickles, and what it leaves out or copies: cells can read that, too.
+
+    Left-out parts that have no content, like locks, are what such rules are for: there its word counts.
+    """
+    reduced = _reduced(value)
+    if reduced is None:
+        return None
+    state = reduced[3] if len(reduced) > 3 else None
+    known = state if isinstance(state, dict) else {}
+    left = {name: part for name, part in attributes.held(value).items() if known.get(name, walk) is not part}
+    return "held", reduced, {name: part for name, part in left.items() if walk.tells(part)}
 
 
 def _with_attributes(kind: Kind) -> Reducer:
@@ -98,15 +126,17 @@ def _with_attributes(kind: Kind) -> Reducer:
         content = kind.reduce(value, walk) if isinstance(kind, Reducer) else None
         loose = attributes.loose(value)
         if loose and content is None:
-            content, loose = _taken_apart(value, loose)
+            content = _reduced(value)
+            loose = attributes.missing(content[1:], loose) if content else {}
         return ("with attributes", content, loose) if loose else content
 
     return Reducer(reduce, kind.tracked if isinstance(kind, Reducer) else True)
 
 
-def _taken_apart(value: Any, loose: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    reduced = value.__reduce_ex__(4)
-    if isinstance(reduced, str):  # known by this name
-        return None, {}
-    parts = [list(part) if isinstance(part, Iterator) else part for part in reduced]
-    return (type(value), *parts), attributes.missing(reduced, loose)
+def _reduced(value: Any) -> tuple[Any, ...] | None:
+    """Return a value's type and what it is pickled as; None if that is a name."""
+    rule = copyreg.dispatch_table.get(type(value))
+    reduced = rule(value) if rule else value.__reduce_ex__(4)
+    if isinstance(reduced, str):
+        return None
+    return (type(value), *(list(part) if isinstance(part, Iterator) else part for part in reduced))

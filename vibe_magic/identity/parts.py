@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import gc
 import sys
 import types
@@ -12,6 +11,7 @@ from typing import Any
 
 from vibe_magic import attributes
 from vibe_magic.cell import unwarned
+from vibe_magic.immutable import FIXED, is_value
 
 from .code import followed
 from .kinds import ATOM, IMMUTABLE, TUPLE, kind_of
@@ -21,7 +21,6 @@ __all__ = ["Parts", "parts"]
 
 _IMMUTABLE_LIBRARIES = ("polars", "pyarrow")
 _OPAQUE = (types.ModuleType, types.CodeType, types.FrameType)
-_FIXED = (tuple, frozenset, types.MappingProxyType, types.MethodType, types.BuiltinFunctionType)
 _BUFFERS = (bytearray, memoryview)
 
 
@@ -114,9 +113,9 @@ class _Walk:
         if isinstance(obj, types.FunctionType | type):
             return self._code(obj)
         hung = [*attributes.loose(obj).values()] if attributes.may_be_loose(type(obj)) else []
-        if _is_value(type(obj)):
+        if is_value(type(obj)):
             return hung
-        if not isinstance(obj, _FIXED):
+        if not isinstance(obj, FIXED):
             self.ids.add(id(obj))
         return hung + self._data(obj)
 
@@ -172,29 +171,6 @@ class _Walk:
                 objects += array.ravel().tolist()
             (self.guarded if copies else self.spans).append(span(array))
         return objects
-
-
-_values: dict[type, bool] = {}
-
-
-def _is_value(cls: type) -> bool:
-    if cls not in _values:
-        _values[cls] = _told_by_content(cls)
-    return _values[cls]
-
-
-def _told_by_content(cls: Any) -> bool:
-    """Tell whether objects of a type are values, like dates and paths: equal by content, and never changed.
-
-    Of the person's own classes that cannot be told; members of enumerations come back as themselves.
-    """
-    if issubclass(cls, enum.Enum):
-        return True
-    by_content = cls.__hash__ not in (None, object.__hash__) and cls.__eq__ is not object.__eq__
-    offered = frozenset().union(*(vars(base) for base in cls.__mro__))
-    changes = not offered.isdisjoint(("__setitem__", "__iadd__", "__next__", "__call__"))
-    holds = issubclass(cls, _FIXED) or hasattr(cls, "__dataclass_fields__")
-    return by_content and not changes and not holds and not followed(cls)
 
 
 def is_frame(obj: Any) -> bool:

@@ -12,9 +12,9 @@ from functools import lru_cache
 from types import ModuleType
 
 from vibe_magic.cell import Facts, encode, facts_of_module, is_definition, parse
+from vibe_magic.modules import is_local_file
 
 from .keys import combine, file_digest
-from .modules import _is_local_file
 
 __all__ = ["describe_source", "loaded_static", "local_source", "module_static"]
 
@@ -46,7 +46,7 @@ def local_source(name: str, search_path: Sequence[str] = ()) -> str:
         origin = spec.origin or ""
         if path is None and depth < name.count("."):
             return ""
-    return origin if origin and os.path.isfile(origin) and _is_local_file(origin) else ""
+    return origin if origin and os.path.isfile(origin) and is_local_file(origin) else ""
 
 
 def module_static(module: str, attribute: str, search_path: Sequence[str] = ()) -> str:
@@ -217,5 +217,5 @@ def note_loaded(names: Iterable[str]) -> None:
     for name in names:
         module = sys.modules.get(name)
         path = getattr(module, "__file__", None)
-        if isinstance(module, ModuleType) and path and _is_local_file(str(path)):
+        if isinstance(module, ModuleType) and path and is_local_file(str(path)):
             loaded_static(module, "__init__", ())

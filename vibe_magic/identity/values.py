@@ -27,11 +27,11 @@ import xxhash
 
 from vibe_magic.collector import paused
 from vibe_magic.errors import Undigestible
+from vibe_magic.modules import is_local
 
 from . import reducers as reducers
 from .kinds import ATOM, GENERIC, IMMUTABLE, PLAIN, TUPLE, Reducer, kind_of
 from .memory import overlapping
-from .modules import is_local
 
 __all__ = ["Digest", "Walk", "digest"]
 
@@ -89,6 +89,7 @@ class Walk(pickle.Pickler):
         self.modules: set[str] = set()
         self.revisits = 0
         self.frozen: dict[int, str] = {}
+        self.told: dict[int, tuple[Any, bool]] = {}
         self.memory: list[Any] = []
 
     def persistent_id(
@@ -138,7 +139,7 @@ class Walk(pickle.Pickler):
         if self.depth > _DEPTH:
             raise Undigestible("", type(obj).__name__, "it is nested too deeply")
         walk = Walk(thorough=self.limit < 0, depth=self.depth + 1)
-        walk.frozen = self.frozen
+        walk.frozen, walk.told = self.frozen, self.told
         walk.dump(obj)
         if type(obj) is frozenset:
             self.frozen[id(obj)] = walk.hexdigest()
@@ -146,6 +147,26 @@ class Walk(pickle.Pickler):
         self.code += walk.code
         self.modules |= walk.modules
         return walk.hexdigest()
+
+    def tells(self, part: Any) -> bool:
+        """Tell whether a part has a digest.
+
+        Raises
+        ------
+        Undigestible
+            It is nested too deeply to find out.
+        """
+        if kind_of(type(part)) is ATOM:
+            return True
+        if id(part) not in self.told:
+            self.told[id(part)] = part, True  # where it contains itself
+            if self.depth > _DEPTH:
+                raise Undigestible("", type(part).__name__, "it is nested too deeply")
+            try:
+                self.inner(part)
+            except Exception:  # noqa: BLE001 - classes raise anything; then it has none
+                self.told[id(part)] = part, False
+        return self.told[id(part)][1]
 
     def met(self, obj: Any) -> None:
         """Note code: that of the notebook and of local modules to be followed, other by its package."""

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 from vibe_magic.cell import words_in
-from vibe_magic.identity import is_local
+from vibe_magic.modules import is_local
 
 __all__ = ["Lookup", "lookup"]
 

@@ -17,7 +17,7 @@ from vibe_magic.collector import paused
 from vibe_magic.payload import arrays, classes, frames, functions, loader, plain
 from vibe_magic.payload.context import Context
 
-__all__ = ["NanPacker", "Packer", "Witness", "calm"]
+__all__ = ["NanPacker", "Packer", "Witness", "calm", "is_trusted"]
 
 _INLINE_BYTES = 512
 """Buffers below this size stay in the stream: a row in the table and padding would cost more."""
@@ -192,6 +192,11 @@ class Witness(Packer):
         return False
 
 
+def is_trusted(cls: type) -> bool:
+    """Tell whether objects of a class come back as they were, if they can be stored."""
+    return _top(cls.__module__) in _TRUSTED
+
+
 @contextmanager
 def calm() -> Iterator[None]:
     """Keep the collector off a growing heap, and recursion within what the C stack holds."""
@@ -237,7 +242,7 @@ def _full_name(cls: type) -> str:
 
 def _comes_back(cls: type) -> bool:
     """Tell whether a class leaves pickling to `object`, which always works both ways."""
-    inherited = ("__reduce_ex__", "__reduce__", "__new__")
+    inherited = ("__reduce_ex__", "__reduce__", "__getstate__", "__new__")
     absent = ("__setstate__", "__getnewargs__", "__getnewargs_ex__")
     return not any(hasattr(cls, name) for name in absent) and all(
         getattr(cls, name) is getattr(object, name) for name in inherited

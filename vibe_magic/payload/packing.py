@@ -14,6 +14,7 @@ from vibe_magic.errors import Unpicklable
 from vibe_magic.payload import loader
 from vibe_magic.payload.context import Context
 from vibe_magic.payload.packer import NanPacker, Packer, Witness, calm
+from vibe_magic.payload.roundtrip import compare
 from vibe_magic.payload.sealing import Sealed, seal
 
 __all__ = ["Packed", "pack"]
@@ -58,8 +59,8 @@ class Packed:
 
 
 @unwarned()
-def pack(objects: Mapping[str, object], context: Context, *, check: bool = True) -> Packed:
-    """Pack variables that belong together into one piece.
+def pack(objects: Mapping[str, object], context: Context) -> Packed:
+    """Pack variables that belong together into one piece; read it back if types in it may come back changed.
 
     What they share stays shared. Functions and classes of the notebook follow the rules of
     `Context`.
@@ -70,8 +71,6 @@ def pack(objects: Mapping[str, object], context: Context, *, check: bool = True)
         Variables by name.
     context : Context
         Where they live.
-    check : bool, optional
-        Unpack once if there are types in it that may refuse to come back.
 
     Returns
     -------
@@ -86,7 +85,7 @@ def pack(objects: Mapping[str, object], context: Context, *, check: bool = True)
         packed, doubtful = _packed(objects, context)
     except Exception as error:
         raise _diagnosis(objects, context, error) from error
-    if check and (doubtful or _BY_NAME in packed.stream):
+    if doubtful or _BY_NAME in packed.stream:
         _try_back(packed, objects, context)
     return packed
 
@@ -170,10 +169,7 @@ def _try_back(packed: Packed, objects: Mapping[str, object], context: Context) -
         back = _read_back(packed, objects, context)
     except Exception as error:
         raise _refusal(objects, context, error) from error
-    for name, value in objects.items():
-        if type(back[name]).__qualname__ != type(value).__qualname__:
-            kind = type(value).__qualname__
-            raise Unpicklable(name, kind, f"comes back as a {type(back[name]).__qualname__}")
+    compare(objects, back)
 
 
 def _read_back(packed: Packed, objects: Mapping[str, object], context: Context) -> dict[str, object]:

@@ -23,9 +23,9 @@ from vibe_magic.identity import (
     explore,
     fingerprint,
     module_static,
-    package_version,
     text_digest,
 )
+from vibe_magic.modules import package_version
 from vibe_magic.observe import Files, FileState, facets
 from vibe_magic.trace import ABSENT, UNKNOWN, Fact
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from vibe_magic.cell import Facts, facts_of_module, parse
 from vibe_magic.execute import Job, Outcome, fact_of
-from vibe_magic.identity import explore, is_local, module_of
+from vibe_magic.identity import explore
+from vibe_magic.modules import is_local, module_of
 
 if TYPE_CHECKING:
     from .kernel import Session

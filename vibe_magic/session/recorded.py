@@ -14,10 +14,9 @@ from vibe_magic.identity import (
     describe_source,
     difference,
     fingerprint,
-    is_installed,
     module_static,
-    package_version,
 )
+from vibe_magic.modules import is_installed, package_version
 from vibe_magic.observe import Files, FileState
 from vibe_magic.trace import ABSENT, UNKNOWN, Fact
 

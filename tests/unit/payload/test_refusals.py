@@ -86,7 +86,7 @@ class Refuses:
     ("made", "reason"),
     [
         ("Wants(1, 2)", "cannot be read back: .*missing 1 required"),
-        ("Changes()", "comes back as a dict"),
+        ("Changes()", "is a dict when it is read back"),
         ("Refuses()", "cannot be read back: no way"),
     ],
 )
@@ -95,6 +95,92 @@ def test_what_does_not_come_back_is_refused_when_it_is_stored(notebook, made, re
     notebook.run(f"x = {made}")
     with pytest.raises(Unpicklable, match=reason):
         notebook.pack("x")
+
+
+LOSSY = """
+import threading
+class Spared:
+    def __init__(self): self.x, self.cache = 1, [5]
+    def __getstate__(self): return {'x': self.x}
+class Reset(Spared):
+    def __getstate__(self): return {**vars(self), 'cache': None}
+class Grown(Spared):
+    def __setstate__(self, state): vars(self).update(state, cache=[5], fresh=True)
+class Counted(Spared):
+    def __getstate__(self): return {**vars(self), 'x': 0}
+class Cut(Spared):
+    def __getstate__(self): return {**vars(self), 'cache': []}
+class Slotted:
+    __slots__ = ('x', 'y')
+    def __init__(self): self.x = self.y = [1]
+    def __reduce__(self): return (Slotted, ())
+class Twice:
+    def __init__(self): self.items = self.view = []
+    def __getstate__(self): return list(self.items), list(self.view)
+    def __setstate__(self, state): self.items, self.view = state
+class Once:
+    def __init__(self): self.a, self.b = [], []
+    def __getstate__(self): return 1
+    def __setstate__(self, state): self.a = self.b = []
+class Copies:
+    def __init__(self, held): self.held = held
+    def __reduce__(self): return (Copies, (self.held.copy(),))
+class Keeps(Copies):
+    def __reduce__(self): return (Keeps, (self.held,))
+class Keyed(dict):
+    def __reduce__(self): return (Keyed, ({key: self[key] for key in list(self)[:1]},))
+class Safe:
+    def __init__(self): self.x, self.lock = [1, float('nan')], threading.Lock()
+    def __getstate__(self): return {'x': self.x}
+    def __setstate__(self, state): vars(self).update(state, lock=threading.Lock())
+def hold(copies):
+    def look(): return copies
+    return look
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "names", "reason"),
+    [
+        ("a = Spared()", "a", r"a: a Spared .*\(.cache is missing when"),
+        ("a = [{'in': Reset()}]", "a", ".cache is a NoneType when"),
+        ("a = Grown()", "a", ".fresh is new"),
+        ("a = Counted()", "a", ".x is another"),
+        ("a = Cut()", "a", ".cache has another length"),
+        ("a = Twice()", "a", r"a: a list .*\(what it shares comes back apart"),
+        ("a = Once()", "a", "what it shares comes back apart"),
+        ("a = [1]; b = Copies(a)", "a b", "what it shares comes back apart"),
+        ("b = {}; a = [b, {3: Copies(b)}]", "a", "what it shares comes back apart"),
+        ("b = {1}; a = (b, (Copies(b),))", "a", "what it shares comes back apart"),
+        ("b = [1]; a = hold(Copies(b))", "a b", "what it shares comes back apart"),
+        ("import numpy as np; b = np.ones(3); a = [b, Copies(b)]", "a", "what it shares comes back apart"),
+        ("import numpy as np; b = [1]; a = np.array([b, Copies(b), 0], object)", "a", "comes back apart"),
+        ("from functools import partial; b = [1]; a = partial(print, b, Copies(b))", "a", "back apart"),
+        ("b = [1]; a = {Copies(b): b}", "a", "what it shares comes back apart"),
+        ("b = Spared(); a = [b.cache.append, Copies(b.cache)]", "a", "what it shares comes back apart"),
+        ("a = Keeps(Keyed(p=1, q=2))", "a", r".held lacks 'q'"),
+    ],
+)
+def test_what_a_class_would_lose_is_refused(notebook, made, names, reason):
+    notebook.run(LOSSY)
+    notebook.run(made)
+    with pytest.raises(Unpicklable, match=reason):
+        notebook.pack(*names.split())
+
+
+def test_what_shares_with_something_outside_is_refused_when_it_comes_apart(notebook):
+    notebook.run(LOSSY + "b = {'list': [1]}; a = [b['list'], b, Copies(b['list'])]")
+    with pytest.raises(Unpicklable, match="what it shares comes back apart"):
+        notebook.pack("a", externals=("b",))
+
+
+@pytest.mark.parametrize(
+    "made", ["Safe()", "[Copies([1, None]), Safe(), Slotted]", "hold(Copies({'a': 1.5}))"]
+)
+def test_what_comes_back_as_it_was_is_kept(notebook, made):
+    notebook.run(LOSSY)
+    notebook.run(f"a = {made}")
+    assert type(notebook.back("a")["a"]) is type(notebook.namespace["a"])
 
 
 def test_what_refers_to_itself_by_name_is_refused(notebook, monkeypatch):
@@ -116,7 +202,7 @@ def test_trying_out_leaves_no_figure_open(notebook):
     figure, axes = plt.subplots()
     axes.plot([1, 2])
     notebook.run("class Wary:\n    def __setstate__(self, state): pass")
-    notebook.run("w = Wary(); w.x = 1")
+    notebook.run("w = Wary()")
     notebook.namespace["figure"] = figure
     before = plt.get_fignums()
     back = notebook.pack("figure", "w")

@@ -90,7 +90,7 @@ class Inputs:
         key = combine("inputs", repr(known if exact else [(name, id(v)) for name, v in values.items()]))
         if key not in self._written:
             context = Context(self._session.namespace, code)
-            packed = pack(values, context, check=False)
+            packed = pack(values, context)
             draft = Draft(_NAME, key, key, {"0": packed}, kind="inputs", created_at=self._session.clock())
             entry = self._store.save(draft)
             if entry is None:

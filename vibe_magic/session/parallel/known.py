@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from vibe_magic.identity import is_local
+from vibe_magic.modules import is_local
 from vibe_magic.schedule import Ended
 
 from ..kernel import Session

@@ -11,7 +11,15 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
-__all__ = ["is_installed", "is_local", "loaded", "module_of", "package_of", "package_version"]
+__all__ = [
+    "is_installed",
+    "is_local",
+    "is_local_file",
+    "loaded",
+    "module_of",
+    "package_of",
+    "package_version",
+]
 
 
 def module_of(obj: Any) -> str:
@@ -45,11 +53,12 @@ def _local(file: str | None, origin: str) -> bool:
     path = file or origin
     if not path or path in ("built-in", "frozen"):
         return False
-    return _is_local_file(path)
+    return is_local_file(path)
 
 
 @lru_cache(maxsize=4096)
-def _is_local_file(path: str) -> bool:
+def is_local_file(path: str) -> bool:
+    """Tell whether a file is the person's own: it lies where no packages are installed."""
     real = os.path.realpath(path)
     inside = any(real.startswith(root) or path.startswith(root) for root in _installed())
     return not inside and "site-packages" not in real and "dist-packages" not in real
@@ -59,7 +68,7 @@ def _is_local_file(path: str) -> bool:
 def _installed() -> tuple[str, ...]:
     """Return where packages and the standard library lie, and this package itself."""
     paths = {sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")}
-    paths |= {site.getusersitepackages(), os.path.dirname(os.path.dirname(__file__))}
+    paths |= {site.getusersitepackages(), os.path.dirname(__file__)}
     return tuple(os.path.join(os.path.realpath(path), "") for path in paths if path)
 
 
