@@ -241,9 +241,11 @@ def _full_name(cls: type) -> str:
 
 
 def _comes_back(cls: type) -> bool:
-    """Tell whether a class leaves pickling to `object`, which always works both ways."""
-    inherited = ("__reduce_ex__", "__reduce__", "__getstate__", "__new__")
-    absent = ("__setstate__", "__getnewargs__", "__getnewargs_ex__")
+    """Tell whether a class leaves pickling to `object` or `dataclasses`, which always work both ways."""
+    rules = ("__reduce_ex__", "__reduce__", "__new__", "__getstate__", "__setstate__")
+    absent = ("__getnewargs__", "__getnewargs_ex__")
     return not any(hasattr(cls, name) for name in absent) and all(
-        getattr(cls, name) is getattr(object, name) for name in inherited
+        getattr(cls, name, None) is getattr(object, name, None)
+        or getattr(getattr(cls, name), "__module__", "") == "dataclasses"
+        for name in rules
     )
