@@ -345,6 +345,15 @@ def test_assets_of_a_notebook_run_ahead(notebook: Notebook) -> None:  # noqa: F8
     assert [record.action for record in report()] == ["ran", "ran", "ran"]
 
 
+def test_an_input_that_loses_something_on_its_way_stays(notebook: Notebook) -> None:  # noqa: F811
+    notebook.run("class Spared:\n    def __getstate__(self):\n        return {}", "class")
+    notebook.run("s = Spared()\ns.cache = [5]", "s")
+    notebook.run("%%asset k --lazy\nk = s.cache[0]", "k")
+    (record,) = vibe_magic.run("k", n_jobs=2, engine="threading")
+    assert (record.action, notebook["k"]) == ("ran", 5)
+    assert "s cannot be handed to a worker: Spared (.cache is missing" in record.stayed
+
+
 def test_results_that_need_not_wait_come_at_once(notebook: Notebook, tmp_path: Path) -> None:  # noqa: F811
     notebook.run("import time\nfrom pathlib import Path", "start")
     wait = "for _ in range(6000):\n    time.sleep(0.01)\n    if Path('go').exists():\n        break\n"

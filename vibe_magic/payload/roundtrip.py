@@ -193,7 +193,8 @@ def _is_solid(value: Any) -> bool:
 
 
 def _holds_objects(value: Any) -> bool:
-    return hasattr(type(value), "__array_interface__") and bool(value.dtype.hasobject)
+    dtype = getattr(value, "dtype", None) if hasattr(type(value), "__array_interface__") else None
+    return bool(getattr(dtype, "hasobject", False))
 
 
 def _difference(before: Any, back: Any) -> str:

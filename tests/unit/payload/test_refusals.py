@@ -99,6 +99,7 @@ def test_what_does_not_come_back_is_refused_when_it_is_stored(notebook, made, re
 
 LOSSY = """
 import threading
+from PIL import Image
 class Spared:
     def __init__(self): self.x, self.cache = 1, [5]
     def __getstate__(self): return {'x': self.x}
@@ -175,7 +176,13 @@ def test_what_shares_with_something_outside_is_refused_when_it_comes_apart(noteb
 
 
 @pytest.mark.parametrize(
-    "made", ["Safe()", "[Copies([1, None]), Safe(), Slotted]", "hold(Copies({'a': 1.5}))"]
+    "made",
+    [
+        "Safe()",
+        "[Copies([1, None]), Safe(), Slotted]",
+        "hold(Copies({'a': 1.5}))",
+        "Keeps(Image.new('L', (2, 2)))",
+    ],
 )
 def test_what_comes_back_as_it_was_is_kept(notebook, made):
     notebook.run(LOSSY)
