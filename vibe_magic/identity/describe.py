@@ -10,6 +10,7 @@ from typing import Any
 
 from vibe_magic.cell import unwarned
 from vibe_magic.errors import Undigestible
+from vibe_magic.modules import module_of
 
 from .code import followed
 from .sources import meaning_of
@@ -33,6 +34,8 @@ def describe(value: Any) -> dict[str, Any]:
     The cost is bounded: large values are described by their outlines only.
     """
     summary: dict[str, Any] = {"type": type(value).__name__}
+    if isinstance(value, FunctionType | type) and not followed(value):
+        return summary | {"repr": f"{module_of(value)}.{value.__qualname__}"}  # its package counts by version
     if isinstance(value, FunctionType):
         return summary | {"source": meaning_of(value.__code__).source}
     if isinstance(value, type):

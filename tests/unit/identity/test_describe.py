@@ -38,6 +38,12 @@ def test_functions_are_described_by_their_source(notebook) -> None:
     assert summary == {"type": "function", "source": "def f():\n    return 18"}
 
 
+def test_code_of_packages_is_described_by_its_name() -> None:
+    one, two = describe(pd.DataFrame), describe(pd.Series)
+    assert difference(one, two) == f"{pd.DataFrame.__module__}.DataFrame → {pd.Series.__module__}.Series"
+    assert describe(json.dumps) == {"type": "function", "repr": "json.dumps"}
+
+
 def test_foreign_objects_may_refuse() -> None:
     class Mute:
         def __repr__(self):
