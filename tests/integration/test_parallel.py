@@ -17,6 +17,7 @@ import pytest
 
 import vibe_magic
 from vibe_magic.session import current, foresee, report
+from vibe_magic.session.parallel import Bringing
 
 from .test_notebook_cells import Notebook, notebook  # noqa: F401 - a fixture
 
@@ -354,9 +355,24 @@ def test_an_input_that_loses_something_on_its_way_stays(notebook: Notebook) -> N
     assert "s cannot be handed to a worker: Spared (.cache is missing" in record.stayed
 
 
-def test_results_that_need_not_wait_come_at_once(notebook: Notebook, tmp_path: Path) -> None:  # noqa: F811
+@pytest.mark.parametrize("delay_s", [0.0, 1.0])
+def test_results_that_need_not_wait_come_at_once(
+    notebook: Notebook,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    delay_s: float,
+) -> None:
+    """Also where the kernel is slow, so that it hears of several of them before it looks at the first."""
+    catch_up = Bringing.catch_up
+
+    def late(self: Bringing) -> None:
+        if any(turn.asset.name == "c" for turn in self._by_token.values()):
+            time.sleep(delay_s)
+        catch_up(self)
+
+    monkeypatch.setattr(Bringing, "catch_up", late)
     notebook.run("import time\nfrom pathlib import Path", "start")
-    wait = "for _ in range(6000):\n    time.sleep(0.01)\n    if Path('go').exists():\n        break\n"
+    wait = "for _ in range(3000):\n    time.sleep(0.01)\n    if Path('go').exists():\n        break\n"
     notebook.run(f"%%asset slow --lazy\n{wait}slow = 1", "slow")
     notebook.run("%%asset b --lazy\nb = 2", "b")
     notebook.run("%%asset c --lazy\nc = b + 1", "c")
@@ -366,6 +382,7 @@ def test_results_that_need_not_wait_come_at_once(notebook: Notebook, tmp_path: P
         if record.name == "c":
             (tmp_path / "go").touch()
     assert [record.name for record in records] == ["b", "c", "slow"], records
+    assert records[-1].stayed == ""  # it has waited for the others, and not they for it
     assert (notebook["c"], notebook["slow"]) == (3, 1)
 
 

@@ -91,7 +91,8 @@ class Bringing:
                 self.give_out()
                 while not self._is_due(turn, patience_s):
                     self.catch_up()  # workers first: taking over can wait
-                    yield self._taken_early()
+                    yield from iter(self._taken_early, None)
+                    yield None
                 self.catch_up()
                 yield self.take(turn)
         finally:
