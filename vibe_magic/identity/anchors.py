@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from .code import followed
 from .keys import text_digest
 from .kinds import ATOM, IMMUTABLE, kind_of
 from .labels import labels
@@ -21,7 +22,8 @@ __all__ = ["anchors"]
 
 _DEPTH = 4
 _OBJECTS = 2000
-_CLOSED = (type, types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinFunctionType)
+_CLOSED = (types.ModuleType, types.MethodType, types.BuiltinFunctionType)
+_CODE = (type, types.FunctionType)
 
 
 def anchors(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,13 +46,20 @@ def _reached(name: str, value: Any, seen: set[int]) -> dict[str, Any]:
     waiting = deque([(name, value, 0)])
     while waiting and len(found) < _OBJECTS:
         path, each, depth = waiting.popleft()
-        if id(each) in seen or kind_of(type(each)) in (ATOM, IMMUTABLE) or isinstance(each, _CLOSED):
+        if id(each) in seen or not _has_identity(each):
             continue
         seen.add(id(each))
         found[path] = each
-        if depth < _DEPTH:
+        if depth < _DEPTH and not isinstance(each, _CODE):
             waiting.extend((path + step, part, depth + 1) for step, part in _parts(each))
     return found
+
+
+def _has_identity(value: Any) -> bool:
+    """Tell whether it can be seen that a value is this very one, and no module has it."""
+    if isinstance(value, _CODE):
+        return followed(value)
+    return kind_of(type(value)) not in (ATOM, IMMUTABLE) and not isinstance(value, _CLOSED)
 
 
 def _parts(value: Any) -> Iterable[tuple[str, Any]]:
