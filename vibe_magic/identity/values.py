@@ -153,7 +153,7 @@ class Walk(pickle.Pickler):
 
         Raises
         ------
-        Undigestible
+        RecursionError
             It is nested too deeply to find out.
         """
         if kind_of(type(part)) is ATOM:
@@ -161,9 +161,11 @@ class Walk(pickle.Pickler):
         if id(part) not in self.told:
             self.told[id(part)] = part, True  # where it contains itself
             if self.depth > _DEPTH:
-                raise Undigestible("", type(part).__name__, "it is nested too deeply")
+                raise RecursionError
             try:
                 self.inner(part)
+            except (_SharedTupleError, RecursionError):  # which tell nothing of the part
+                raise
             except Exception:  # noqa: BLE001 - classes raise anything; then it has none
                 self.told[id(part)] = part, False
         return self.told[id(part)][1]

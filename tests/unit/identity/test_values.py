@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import collections
+import copyreg
 import dataclasses
 import datetime as dt
 import decimal
@@ -365,6 +366,70 @@ def test_figures_are_refused() -> None:
 
     with pytest.raises(Undigestible):
         digest(Figure())
+
+
+class Spared:
+    """Leaves out everything but x when it is pickled."""
+
+    def __init__(self, x, **spared):
+        self.x = x
+        self.__dict__.update(spared)
+
+    def __getstate__(self):
+        return {"x": self.x}
+
+
+class Copied(Spared):
+    """Pickles copies, in a form of its own."""
+
+    def __reduce__(self):
+        return Copied, ([*self.x],)
+
+
+class Registered(Plain):
+    """Is pickled by a rule that is registered for it."""
+
+
+copyreg.pickle(Registered, lambda value: (Registered, ()))
+TWICE = ([1],)
+LEFT_OUT = {
+    "a list": lambda n: Spared(1, cache=[n]),
+    "in a copy": lambda n: Copied([1], cache={"k": n}),
+    "by a registered rule": lambda n: Registered(a=n),
+    "deep inside": lambda n: [Spared(1, inner=Spared(2, inner=Copied([], cache=n)))],
+    "beside a lock": lambda n: Spared(1, lock=threading.Lock(), cache=[n]),
+    "with shared tuples": lambda n: Spared(1, cache=[TWICE, TWICE, n]),
+    "in a set": lambda n: {Spared(1, cache=n)},
+}
+
+
+@pytest.mark.parametrize("make", LEFT_OUT.values(), ids=LEFT_OUT)
+def test_what_a_class_does_not_pickle_counts(make) -> None:
+    assert digest(make(1)).hex == digest(make(1)).hex != digest(make(2)).hex
+
+
+def test_what_a_class_shares_and_does_not_pickle_counts() -> None:
+    kept = [1]
+    one, two = Spared(kept, view=kept), Spared(kept, view=[1])
+    assert digest(one).hex != digest(two).hex
+    held, apart = Copied(kept), Copied([1])
+    assert digest([kept, held]).hex != digest([kept, apart]).hex
+    one.me = two.me = one
+    assert digest(one).hex != digest(two).hex
+
+
+def test_left_out_parts_without_content_are_the_business_of_the_class() -> None:
+    assert digest(Spared(1, lock=threading.Lock())).hex == digest(Spared(1, lock=threading.Lock())).hex
+    with pytest.raises(Undigestible):
+        digest(Spared(threading.Lock()))
+
+
+def test_left_out_parts_that_are_nested_too_deeply_have_no_digest() -> None:
+    chain = None
+    for number in range(100):
+        chain = Spared(number, next=chain)
+    with pytest.raises(Undigestible, match="nested too deeply"):
+        digest(chain)
 
 
 PROGRAM = textwrap.dedent("""
