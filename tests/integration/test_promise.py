@@ -53,6 +53,12 @@ COUNTER = """def counter():
         n += 1
     return inc, lambda: n
 """
+SCALED = """import pandas as pd
+from sklearn.preprocessing import StandardScaler
+frame = pd.DataFrame({'a': [1.0, 2.0]})
+"""
+WITH = "import sklearn\ndef out(how): sklearn.set_config(transform_output=how)"
+SCALE = "x = StandardScaler().fit_transform(frame)"
 SPARED = """class Spared:
     def __init__(self):
         self.x, self.cache = 1, [5]
@@ -990,6 +996,60 @@ CASES = [
         A + SUMS + "acc, get = sums()\nacc.add(2)",
         "acc.add(3)\nprint(get())",
         restored=("sums",),
+    ),
+    Case(
+        "an option of a package, set in a plain cell",
+        (
+            SCALED + "import sklearn",
+            "sklearn.set_config(transform_output='default')",
+            A + SCALE,
+            "print(type(x))",
+        ),
+        (
+            SCALED + "import sklearn",
+            "sklearn.set_config(transform_output='pandas')",
+            A + SCALE,
+            "print(type(x))",
+        ),
+        ran=("x",),
+    ),
+    Case(
+        "an option of a package, set through a function",
+        (SCALED + WITH, "out('default')", A + SCALE, "print(type(x))"),
+        (SCALED + WITH, "out('pandas')", A + SCALE, "print(type(x))"),
+        ran=("x",),
+    ),
+    same(
+        "an option of a package, set as before",
+        SCALED + WITH,
+        "out('pandas')",
+        A + SCALE,
+        "print(type(x))",
+        restored=("x",),
+    ),
+    same(
+        "an option of a package, set in an asset",
+        SCALED + WITH,
+        A + "out('pandas')\nk = 1",
+        SCALE + "\nprint(type(x))",
+        ran=("k",),
+    ),
+    same(
+        "what the interpreter and the system keep",
+        "import csv, mimetypes, os, sys, time",
+        A + "k = csv.field_size_limit(77)\nmimetypes.add_type('a/b', '.zzz')",
+        A + "os.environ['TZ'] = 'Asia/Tokyo'\ntime.tzset()\nm = os.umask(0o077)",
+        A + "sys.set_int_max_str_digits(700)\nn = 1",
+        "print(csv.field_size_limit(), mimetypes.guess_type('x.zzz'), time.tzname, os.umask(0o022))\n"
+        "print(sys.get_int_max_str_digits())",
+        ran=("k", "m", "n"),
+    ),
+    same(
+        "a relative directory in the search path",
+        "import sys",
+        A + "sys.path.insert(0, 'sub')\nk = 1",
+        "print(sys.path[0])",
+        restored=("k",),
     ),
     same(
         "a table of functions, made from another one",

@@ -172,10 +172,10 @@ class Live:
         stores, namespace = self.reach.facts.stores, self.around.namespace
         found = {target for target in stores if self._is_module(target.partition(".")[0])}
         found |= {patch.ref.replace(":", ".") for patch in patches_of(stores, namespace)}
-        given = [f"{name}()" for name in registered(self.reach.facts, namespace)]
+        given = [f"{name}()" for name in registered(self.reach, namespace)]
         return [
             *(Blocker(target, "is set outside the notebook") for target in sorted(found)),
-            *(Blocker(call, "registers something outside the notebook") for call in given),
+            *(Blocker(call, "changes something outside the notebook") for call in given),
         ]
 
     def _is_module(self, name: str) -> bool:

@@ -1,24 +1,28 @@
-"""What the notebook puts into installed packages: attributes that it sets, and things that it registers.
+"""What the notebook puts into installed packages: what it sets in them and registers with them.
 
 Packages count by version, so what a notebook puts into them must count by itself, for every cell that runs
 afterwards: ``pd.DataFrame.total = total`` changes what any method call may do, and so does
-``matplotlib.colormaps.register(own)``. Where a package keeps what it is given cannot be known; that it is
-given something, its name says.
+``matplotlib.colormaps.register(own)`` or ``sklearn.set_config(...)``. Where a package keeps what it is given
+cannot be known; that it is given something, the name of what is called says.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import lru_cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from vibe_magic.cell import Facts, facts_of_module, parse
 from vibe_magic.execute import Job, Outcome, fact_of
-from vibe_magic.identity import explore
+from vibe_magic.identity import Reach, explore
 from vibe_magic.modules import is_local, module_of
+from vibe_magic.observe import facets
 
 if TYPE_CHECKING:
     from .kernel import Session
@@ -61,7 +65,7 @@ class Patch:
 
 @dataclass(frozen=True, eq=False)
 class Registration:
-    """A call such as ``csv.register_dialect(...)``.
+    """A call such as ``csv.register_dialect(...)`` or ``sklearn.set_config(...)``.
 
     Parameters
     ----------
@@ -106,9 +110,9 @@ def _resolved(parts: list[str], namespace: Mapping[str, Any]) -> Patch | None:
 
 def patched(session: Session, job: Job, outcome: Outcome) -> Outcome:
     """Note what a run set in packages: it is of its outputs, and counts for all cells from now on."""
-    facts, namespace = job.reach.facts, session.namespace
-    found: list[Patch | Registration] = [*patches_of(facts.stores, namespace)]
-    found += [_registration(session, job, name) for name in registered(facts, namespace)]
+    reach, namespace = job.reach, session.namespace
+    found: list[Patch | Registration] = [*patches_of(reach.facts.stores, namespace)]
+    found += [_registration(session, job, name) for name in registered(reach, namespace)]
     if not found:
         return outcome
     session.patches |= {patch.ref: patch for patch in found}
@@ -118,28 +122,68 @@ def patched(session: Session, job: Job, outcome: Outcome) -> Outcome:
     return replace(outcome, trace=replace(outcome.trace, outputs={**outcome.trace.outputs, **made}))
 
 
-def registered(facts: Facts, namespace: Mapping[str, Any]) -> list[str]:
-    """Return the dotted names, in packages, of what registers something, by its name, that code uses."""
-    bare = {(name, "") for name in facts.reads - facts.attributes.keys()}
-    paths = {(name, path) for name, found in facts.attributes.items() for path in found}
-    uses = bare | paths | facts.modules
-    return sorted({found for name, path in uses if (found := _registering(name, path, namespace))})
+def registered(reach: Reach, namespace: Mapping[str, Any]) -> list[str]:
+    """Return the dotted names, in packages, of what sets or registers something by its name, and is used.
+
+    Parameters
+    ----------
+    reach : Reach
+        Of the cell, with the functions that it calls.
+    namespace : dict
+        What the names in the cell stand for.
+    """
+    called = zip(reach.code, reach.callables, strict=False)
+    scopes = [(facts, getattr(code, "__globals__", namespace)) for facts, code in called]
+    found = {
+        _registering(name, path, scope)
+        for facts, scope in ((reach.facts, namespace), *scopes)
+        for name, path in _telling(facts)
+    }
+    return sorted(found - {""})
+
+
+_known: dict[int, tuple[Facts, tuple[tuple[str, str], ...]]] = {}
+
+
+def _telling(facts: Facts) -> tuple[tuple[str, str], ...]:
+    """Return the names that say that something is set; those of the same facts as before are known."""
+    known = _known.get(id(facts))
+    if known is None:
+        if len(_known) > 20_000:
+            _known.clear()
+        bare = {(name, "") for name in facts.reads - facts.attributes.keys()}
+        paths = {(name, path) for name, found in facts.attributes.items() for path in found}
+        uses = sorted(bare | paths | facts.modules)
+        found = tuple((name, path) for name, path in uses if _says_so(path or name))
+        known = _known[id(facts)] = facts, found  # holding them, so that no other gets their id
+    return known[1]
 
 
 def _registering(name: str, path: str, namespace: Mapping[str, Any]) -> str:
-    says_so = (path or name).rpartition(".")[2].startswith("register")
-    owner = namespace.get(name, sys.modules.get(name)) if says_so else None
-    if owner is None:
-        return ""
+    owner = namespace.get(name, sys.modules.get(name))
     home = owner.__name__ if isinstance(owner, ModuleType) else module_of(owner)
     fits = isinstance(owner, ModuleType | type) if path else callable(owner)
-    return f"{home}.{path or name}" if fits and not is_local(home) else ""
+    known = f"{home.partition('.')[0]}.{(path or name).rpartition('.')[2]}"
+    if not fits or is_local(home) or any(fnmatchcase(known, pattern) for pattern in facets.SETTERS):
+        return ""
+    return f"{home}.{path or name}"
+
+
+_WORDS = r"""
+    (?: register | set_ | enable | disable | use_ | configure | install | patch_ | init_ ) \w*
+    | use | initjs | add_type | pandas
+    | set (?: affinity | context | defaulttimeout | err | errcall | itimer | locale | priority | profile )
+    | set (?: recursionlimit | rlimit | switchinterval | trace | [A-Z]\w* )
+    | sched_setaffinity | field_size_limit | stack_size | tzset | umask | nice
+"""
+"""Names of functions that change something which is kept elsewhere than in what they are given or return."""
+_OPTIONS = ("config", "options", "settings")
 
 
 def _registration(session: Session, job: Job, name: str) -> Registration:
     """Return a registration by a cell, after those that the kernel has seen before."""
     tree = parse(job.cell.python)
-    chosen = [statement for statement in tree.body if _says_so(statement)] or tree.body
+    chosen = [statement for statement in tree.body if _sets(statement)] or tree.body
     inputs = explore(facts_of_module(*chosen), session.namespace).inputs
     made = ast.dump(ast.Module(chosen, [])), sorted((ref, found.digest) for ref, found in inputs.items())
     known = session.patches.get(f"{name}()")
@@ -147,6 +191,13 @@ def _registration(session: Session, job: Job, name: str) -> Registration:
     return Registration(f"{name}()", (*(one for one in before if one[0] != made[0]), made))
 
 
-def _says_so(statement: ast.stmt) -> bool:
-    words = (getattr(node, "attr", getattr(node, "id", "")) for node in ast.walk(statement))
-    return any(str(word).startswith("register") for word in words)
+def _sets(statement: ast.stmt) -> bool:
+    names = (node for node in ast.walk(statement) if isinstance(node, ast.Attribute | ast.Name))
+    return any(_says_so(ast.unparse(node)) for node in names)
+
+
+@lru_cache(maxsize=4096)
+def _says_so(path: str) -> bool:
+    """Tell whether a dotted name says that what it stands for sets or registers something."""
+    *_, before, last = ("", *path.split("."))
+    return bool(re.fullmatch(_WORDS, last, re.VERBOSE)) or (last in ("set", "update") and before in _OPTIONS)

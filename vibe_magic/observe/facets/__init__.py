@@ -25,6 +25,7 @@ __all__ = [
     "DEFAULT",
     "INPUTS",
     "RANDOM",
+    "SETTERS",
     "Default",
     "Facet",
     "Facets",
@@ -48,6 +49,9 @@ INPUTS = tuple(facet.name for facet in ALL.values() if facet.is_input and not fa
 """The facets that every cell depends on."""
 RANDOM = tuple(facet.name for facet in ALL.values() if facet.is_generator)
 """The random generators; the state of one that was never seeded is different in every process."""
+
+SETTERS = tuple(pattern for facet in ALL.values() for pattern in facet.setters)
+"""Patterns of functions that set what a facet follows."""
 
 _SETS_FILTERS = frozenset({"catch_warnings", "filters", "filterwarnings", "resetwarnings", "simplefilter"})
 _SETS_LEVELS = frozenset(

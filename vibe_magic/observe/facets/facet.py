@@ -83,6 +83,9 @@ class Facet:
         Whether cells depend on it as a whole. Environment variables count one by one instead.
     is_generator : bool
         Whether it is the state of a random generator, which differs in every process.
+    setters : tuple of str
+        Patterns of the functions whose names say that they set something and that set this, each with the
+        package in front: ``numpy.set_printoptions``.
     """
 
     name: str
@@ -91,6 +94,7 @@ class Facet:
     set: Callable[[Any, Origin], None]
     is_input: bool = True
     is_generator: bool = False
+    setters: tuple[str, ...] = ()
 
 
 def levels() -> dict[str, int]:

@@ -199,11 +199,17 @@ def _or_default(value: Any, default: Any) -> Any:
 
 
 LIBRARIES = (
-    Facet("<numpy.printoptions>", "numpy", _get_print, _set_print),
-    Facet("<numpy.errstate>", "numpy", _get_errors, _set_errors),
-    Facet("<pandas.options>", _PANDAS, _get_pandas, _set_pandas),
-    Facet("<matplotlib.rcParams>", "matplotlib", _get_matplotlib, _set_matplotlib),
+    Facet("<numpy.printoptions>", "numpy", _get_print, _set_print, setters=("numpy.set_printoptions",)),
+    Facet("<numpy.errstate>", "numpy", _get_errors, _set_errors, setters=("numpy.seterr",)),
+    Facet("<pandas.options>", _PANDAS, _get_pandas, _set_pandas, setters=("pandas.set_option",)),
+    Facet(
+        "<matplotlib.rcParams>",
+        "matplotlib",
+        _get_matplotlib,
+        _set_matplotlib,
+        setters=("matplotlib.use", "matplotlib.set_cmap", "seaborn.set*"),
+    ),
     Facet("<matplotlib.backend>", "matplotlib", _get_backend, _set_backend),
-    Facet("<figures>", _INLINE, _get_figures, _set_figures),
-    Facet("<polars.Config>", "polars", _get_polars, _set_polars),
+    Facet("<figures>", _INLINE, _get_figures, _set_figures, setters=("*.set_matplotlib_*",)),
+    Facet("<polars.Config>", "polars", _get_polars, _set_polars, setters=("polars.set_*",)),
 )

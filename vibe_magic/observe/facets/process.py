@@ -21,9 +21,12 @@ from .facet import DEFAULT, Default, Facet, Origin, levels, raw_environ, unlike
 __all__ = ["PROCESS"]
 
 
+_RELATIVE = "./"
+
+
 def _name(path: str, origin: Origin) -> str:
-    """Return a path relative to the base where inside it; the empty path stays."""
-    return relative(path, origin.base) if os.path.isabs(path) else path
+    """Return a path relative to the base where inside it; one that was relative is marked as such."""
+    return relative(path, origin.base) if os.path.isabs(path) else _RELATIVE + path
 
 
 def _get_cwd(origin: Origin) -> object:
@@ -73,7 +76,7 @@ def _set_path(value: Any, origin: Origin) -> None:
 
 
 def _absolute(path: str, origin: Origin) -> str:
-    return resolve(path, origin.base) if path else path
+    return path.removeprefix(_RELATIVE) if path.startswith(_RELATIVE) else resolve(path, origin.base)
 
 
 def _get_filters(origin: Origin) -> object:
@@ -227,10 +230,10 @@ PROCESS = (
     Facet("<environ>", "os", _get_environ, _set_environ, is_input=False),
     Facet("<sys.path>", "sys", _get_path, _set_path),
     Facet("<warnings>", "warnings", _get_filters, _set_filters),
-    Facet("<logging>", "logging", _get_levels, _set_levels),
-    Facet("<locale>", "locale", _get_locale, _set_locale),
-    Facet("<recursion limit>", "sys", _get_recursion, _set_recursion),
-    Facet("<gc>", "gc", _get_gc, _set_gc),
-    Facet("<decimal>", "decimal", _get_decimal, _set_decimal),
-    Facet("<socket timeout>", "socket", _get_timeout, _set_timeout),
+    Facet("<logging>", "logging", _get_levels, _set_levels, setters=("logging.disable",)),
+    Facet("<locale>", "locale", _get_locale, _set_locale, setters=("locale.setlocale",)),
+    Facet("<recursion limit>", "sys", _get_recursion, _set_recursion, setters=("sys.setrecursionlimit",)),
+    Facet("<gc>", "gc", _get_gc, _set_gc, setters=("gc.enable", "gc.disable")),
+    Facet("<decimal>", "decimal", _get_decimal, _set_decimal, setters=("decimal.setcontext",)),
+    Facet("<socket timeout>", "socket", _get_timeout, _set_timeout, setters=("socket.setdefaulttimeout",)),
 )
