@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import site
 import sys
@@ -96,7 +95,9 @@ def _package_of(top: str, _file: str) -> str:
     for name in (top, top.replace("_", "-")):
         if _version(name):
             return name
-    names = importlib.metadata.packages_distributions().get(top, [])
+    from importlib.metadata import packages_distributions
+
+    names = packages_distributions().get(top, [])
     return names[0] if names else top
 
 
@@ -108,7 +109,9 @@ def package_version(name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _version(name: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
-        return importlib.metadata.version(name)
-    except (importlib.metadata.PackageNotFoundError, ValueError):
+        return version(name)
+    except (PackageNotFoundError, ValueError):
         return ""

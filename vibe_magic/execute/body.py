@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import asyncio
 import inspect
 import threading
 import warnings
@@ -91,6 +90,8 @@ def _evaluated(code: Any, namespace: dict[str, Any]) -> Any:
 
 def _awaited(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """Await in a thread of its own: the loop of this thread is busy with the cell that asked."""
+    import asyncio
+
     box: list[Any] = []
     errors: list[BaseException] = []
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
-import asyncio
 import traceback
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vibe_magic.errors import BodyError, UsageError
 from vibe_magic.session import Session
@@ -15,6 +14,9 @@ from .readers import Readers
 from .transform import comment_header
 
 __all__ = ["Hooks"]
+
+if TYPE_CHECKING:
+    from asyncio import TimerHandle
 
 _TICK_S = 0.2
 
@@ -32,7 +34,7 @@ class Hooks:
         self._pending: Any = None
         self._cell_id = ""
         self._restored = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: TimerHandle | None = None
         self._readers = Readers(shell, session)
 
     def install(self) -> None:
@@ -95,6 +97,8 @@ class Hooks:
     def _wait_for_background(self) -> None:
         """Look after what runs in the background as long as nobody runs a cell; without a loop, cells do."""
         if self._timer is None and self.session.deferred.is_busy:
+            import asyncio
+
             with suppress(RuntimeError):  # no loop runs here
                 self._timer = asyncio.get_running_loop().call_later(_TICK_S, self._tick)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, overload
@@ -151,6 +150,8 @@ class Stream:
 
     async def __aiter__(self) -> AsyncIterator[Record]:
         """Yield each record as soon as its result has been taken over; let other tasks run meanwhile."""
+        import asyncio
+
         for record in self._steps(patience_s=0.0):
             await asyncio.sleep(0 if record else _PAUSE_S)
             if record is not None:
