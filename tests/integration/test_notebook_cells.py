@@ -15,6 +15,7 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
 import vibe_magic
+from vibe_magic.observe import facets
 from vibe_magic.session import report
 
 
@@ -49,6 +50,7 @@ def notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notebo
     shell.colors = "nocolor"
     main = sys.modules["__main__"]
     vibe_magic.load_ipython_extension(shell)
+    facets.apply(facets.difference(facets.snapshot(tmp_path), {}))  # what tests before this one have set
     yield Notebook(shell)
     vibe_magic.unload_ipython_extension(shell)
     atexit.unregister(shell.atexit_operations)
