@@ -125,10 +125,10 @@ class _Comparison:
         other = self._origin.setdefault(id(pair.back), pair)
         apart = first if first.back is not pair.back else other
         if apart.before is not pair.before or apart.back is not pair.back:
-            if pair.is_doubted or apart.is_doubted:
-                raise Unpicklable(
-                    pair.name, type(pair.before).__qualname__, "what it shares comes back apart"
-                )
+            guilty = next((one for one in (pair, apart) if one.is_doubted), None)
+            if guilty is not None:
+                kind = type(guilty.holder).__qualname__
+                raise Unpicklable(guilty.name, kind, "what it shares comes back apart")
             return False
         return first is pair
 

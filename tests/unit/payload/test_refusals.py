@@ -148,7 +148,7 @@ def hold(copies):
         ("a = Grown()", "a", ".fresh is new"),
         ("a = Counted()", "a", ".x is another"),
         ("a = Cut()", "a", ".cache has another length"),
-        ("a = Twice()", "a", r"a: a list .*\(what it shares comes back apart"),
+        ("a = Twice()", "a", r"a: a Twice .*\(what it shares comes back apart"),
         ("a = Once()", "a", "what it shares comes back apart"),
         ("a = [1]; b = Copies(a)", "a b", "what it shares comes back apart"),
         ("b = {}; a = [b, {3: Copies(b)}]", "a", "what it shares comes back apart"),
