@@ -17,8 +17,8 @@ __all__ = ["PICKLING", "attached", "held", "loose", "may_be_loose", "missing", "
 PICKLING = ("__reduce_ex__", "__reduce__", "__getstate__")
 """By which of its methods a class says what is pickled, the strongest first."""
 
-_LINKS = ("__cause__", "__context__", "__suppress_context__")
-"""What one exception knows of another, which is in none of their dicts."""
+_LINKS = ("__cause__", "__context__", "__suppress_context__", "name", "obj")
+"""What an exception knows of another, or of what was not found, which is in none of their dicts."""
 
 _VALUES = frozenset({"collections", "fractions", "numpy", "pandas", "pathlib", "polars"})
 """Packages whose classes, though written in Python, pickle their content and nothing else."""
@@ -45,7 +45,8 @@ def loose(value: Any) -> dict[str, Any]:
     cls: Any = type(value)
     found = {name: part for name, part in vars(value).items() if _is_loose(cls, name)}
     if isinstance(value, BaseException):
-        found |= {name: part for name in _LINKS if (part := getattr(value, name))}
+        links = _LINKS if isinstance(value, NameError | AttributeError) else _LINKS[:3]
+        found |= {name: part for name in links if (part := getattr(value, name, None))}
     return found
 
 

@@ -1,15 +1,20 @@
 """What workers gain and cost, as ratios in one run.
 
 ``python -m tests.benchmarks.parallel_speed [engine ...]`` prints, for each engine: the ideal time of two
-graphs against ours, cold and warm, and against bare `joblib.Parallel` level by level; what the ready queue
+graphs against ours, warm and cold, and against bare `joblib.Parallel` level by level; what the ready queue
 adds to the backend's own cost of 2,000 calls that do nothing; and the memory of ten assets that read one
 array of 500 MB.
+
+Cold is the first parallel run of a kernel whose cells have run before, one after another, as a person has
+run them; workers get ready in the background once that has taken some time. Unprepared is the first parallel
+run of a kernel where nothing has taken any time, so that workers have yet to be started when it begins.
 """
 
 from __future__ import annotations
 
 import os
 import queue
+import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +32,7 @@ SKEWED: dict[str, tuple[tuple[str, ...], float]] = {
     **{f"k{i}": ((f"k{i - 1}",) if i else (), 0.5) for i in range(8)},
     **{f"s{i}": ((), 0.3) for i in range(24)},
 }
+GRAPHS = {"eight of 0.5 s": EIGHT, "a chain of 4 s beside 24 of 0.3 s": SKEWED}
 IDEAL_S = {"eight of 0.5 s": 1.0, "a chain of 4 s beside 24 of 0.3 s": 4.0}
 
 
@@ -47,24 +53,32 @@ def notebook() -> Iterator[Any]:
         shell.run_line_magic("unload_ext", "vibe_magic")
 
 
-def define(shell: Any, graph: Mapping[str, tuple[tuple[str, ...], float]]) -> None:
-    """Run the cells of a graph once without sleeping, then ask for sleep."""
-    shell.run_cell("import time\nscale = 0.0\ndef nap(s): time.sleep(s * scale)", cell_id="0")
+def define(shell: Any, graph: Mapping[str, tuple[tuple[str, ...], float]], scale: float) -> None:
+    """Run the cells of a graph once, one after another, then ask for sleep."""
+    shell.run_cell(f"import time\nscale = {scale}\ndef nap(s): time.sleep(s * scale)", cell_id="0")
     for name, (needs, length_s) in graph.items():
         shell.run_cell(f"%%asset {name}\n{name} = [{', '.join((*needs, f'nap({length_s})'))}]", cell_id=name)
     shell.run_cell("scale = 1.0", cell_id="1")
 
 
-def ours_s(graph: Mapping[str, tuple[tuple[str, ...], float]], engine: str) -> list[float]:
-    """Return the time of a first run, which starts the workers, and of two more."""
+def ours_s(title: str, engine: str, runs: int, scale: float) -> list[float]:
+    """Return the time of a first parallel run, and of more, in a process of its own."""
+    call = f"runs_s({title!r}, {engine!r}, {runs}, {scale})"
+    text = f"from tests.benchmarks.parallel_speed import runs_s; print({call})"
+    done = subprocess.run([sys.executable, "-c", text], check=True, capture_output=True, text=True)
+    return [float(took) for took in done.stdout.splitlines()[-1].strip("[]").split(",")]
+
+
+def runs_s(title: str, engine: str, runs: int, scale: float) -> list[float]:
+    """Return the time of a first parallel run in this process, and of more."""
     import vibe_magic
 
     took = []
     with notebook() as shell:
-        define(shell, graph)
-        for _ in range(3):
+        define(shell, GRAPHS[title], scale)
+        for _ in range(runs):
             start_s = time.perf_counter()
-            records = vibe_magic.run(*graph, n_jobs=JOBS, engine=engine, force=True)
+            records = vibe_magic.run(*GRAPHS[title], n_jobs=JOBS, engine=engine, force=True)
             took.append(time.perf_counter() - start_s)
             assert {(record.action, record.stayed) for record in records} == {("ran", "")}
     return took
@@ -85,12 +99,14 @@ def levels_s(graph: Mapping[str, tuple[tuple[str, ...], float]], engine: str) ->
 
 def makespans(engine: str) -> None:
     """Compare the time of two graphs with the ideal."""
-    for (title, ideal_s), graph in zip(IDEAL_S.items(), (EIGHT, SKEWED), strict=True):
-        cold_s, *warm = ours_s(graph, engine)
+    for title, graph in GRAPHS.items():
+        ideal_s = IDEAL_S[title]
+        cold_s, *warm = ours_s(title, engine, 3, scale=1.0)
+        (unprepared_s,) = ours_s(title, engine, 1, scale=0.0)
         bare_s = levels_s(graph, engine)
         print(
-            f"{engine}, {title}: {ideal_s / min(warm):.0%} of the ideal warm, {ideal_s / cold_s:.0%} cold;"
-            f" bare joblib by levels {ideal_s / bare_s:.0%}"
+            f"{engine}, {title}: {ideal_s / min(warm):.0%} of the ideal warm, {ideal_s / cold_s:.0%} cold,"
+            f" {ideal_s / unprepared_s:.0%} unprepared; bare joblib by levels {ideal_s / bare_s:.0%}"
         )
 
 

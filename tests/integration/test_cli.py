@@ -112,6 +112,23 @@ def test_status_knows_constants_of_packages_and_helpers_of_the_notebook(project:
     assert "2 → 5" in project.call("why", "n.ipynb", "y").stdout
 
 
+def test_status_knows_classes_that_only_a_pickle_names(project: Project) -> None:
+    own, local = "class C:\n    def go(self): return 1\n", "class D:\n    def go(self): return 1\n"
+    made = "import os, pickle, mm\nif not os.path.exists('m'):\n"
+    made += "    open('m', 'wb').write(pickle.dumps([C(), mm.D()]))"
+    cells = (made, "%%asset y\ny = [each.go() for each in pickle.load(open('m', 'rb'))]")
+    (project.folder / "mm.py").write_text(local)
+    project.write(own, *cells)
+    project.run()
+    assert states(project) == {"y": "fresh"}
+    project.write(own.replace("1", "2"), *cells)
+    assert "C changed" in project.call("why", "n.ipynb", "y").stdout
+    project.write(own, *cells)
+    (project.folder / "mm.py").write_text(local.replace("1", "2"))
+    assert states(project) == {"y": "stale"}
+    assert "+    def go(self): return 2" in project.call("why", "n.ipynb", "y").stdout
+
+
 def states(project: Project) -> dict[str, str]:
     answer = json.loads(project.call("status", "n.ipynb", "--json", "-").stdout)
     return {row["name"]: row["state"] for row in answer["assets"]}

@@ -16,7 +16,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import vibe_magic
 from vibe_magic.observe import facets
-from vibe_magic.session import report
+from vibe_magic.session import current, report
 
 
 class Notebook:
@@ -51,6 +51,8 @@ def notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notebo
     main = sys.modules["__main__"]
     vibe_magic.load_ipython_extension(shell)
     facets.apply(facets.difference(facets.snapshot(tmp_path), {}))  # what tests before this one have set
+    current().imported.news()  # the tests' own modules are none of the notebook's
+    current().patches.clear()
     yield Notebook(shell)
     vibe_magic.unload_ipython_extension(shell)
     atexit.unregister(shell.atexit_operations)
@@ -76,6 +78,16 @@ def test_why_shows_the_changed_lines(notebook: Notebook) -> None:
     notebook.run("%asset why y", "c3")
     assert "-    return 1" in notebook.text
     assert "+    return 2" in notebook.text
+
+
+def test_why_says_what_stood_against_storing_the_last_run(notebook: Notebook) -> None:
+    notebook.run("%%asset lines\nlines = (i for i in range(3))", "c1")
+    (status,) = vibe_magic.status()
+    assert status.state == "missing"
+    assert "lines" in status.note
+    notebook.run("%asset why lines", "c2")
+    assert "no result of it is stored" in notebook.text
+    assert status.note in notebook.text
 
 
 def test_status_names_states(notebook: Notebook) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import joblib
+import pandas as pd
 import psutil
 import pytest
 
@@ -224,6 +226,25 @@ def test_outputs_come_in_order_and_only_once(notebook: Notebook) -> None:  # noq
     assert notebook.text.count("one") == 1
 
 
+def test_outputs_of_several_are_titled_where_cells_cannot_be_told_apart(
+    notebook: Notebook,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("VIBE_MAGIC_QUIET", "0")
+    notebook.run("import time\nGO = 0", "s")
+    for name in ("one", "two"):
+        body = f"for i in range(3 * GO):\n    print('{name}', i)\n    time.sleep(0.1)\n{name} = GO"
+        notebook.run(f"%%asset {name}\n{body}", name)
+    notebook.run("GO = 1", "g")
+    notebook.run("%asset run -j 2 --engine threading", "r")
+    titled = ""
+    said = []
+    for line in notebook.text.splitlines():
+        titled = line.removesuffix(" · shows:") if line.endswith("shows:") else titled
+        said += [(titled, *line.split())] if re.fullmatch("(one|two) [0-9]", line) else []
+    assert sorted(said) == [(name, name, str(i)) for name in ("one", "two") for i in range(3)]
+
+
 KERNEL = """
 import os, sys, psutil
 from IPython.core.interactiveshell import InteractiveShell
@@ -393,6 +414,21 @@ def test_a_result_waits_for_cells_that_could_tell(notebook: Notebook, early: str
     notebook.run("%%asset late --lazy\nb = 2\nlate = 5", "late")
     records = list(vibe_magic.stream(n_jobs=2, engine="threading"))
     assert [record.name for record in records] == ["a", "late"]
+
+
+def test_what_came_early_comes_again_if_options_were_changed_before_it(notebook: Notebook) -> None:  # noqa: F811
+    settle = "def settle():\n    pd.set_option('display.precision', 2)"
+    notebook.run(f"import time\nimport pandas as pd\nscale = 0\n{settle}", "s")
+    slow = "if scale:\n    time.sleep(scale)\n    settle()\nslow = scale"
+    notebook.run(f"%%asset slow\n{slow}", "a")
+    notebook.run("%%asset text\ntext = [scale] and str(pd.Series([1.23456]))", "b")
+    notebook.run("%%asset size\nsize = len(text)", "c")
+    with pd.option_context("display.precision", 5):
+        notebook.run("scale = 1", "g")
+        records = list(vibe_magic.stream(n_jobs=2, engine="threading"))
+    assert [record.name for record in records] == ["text", "size", "slow", "text", "size"]
+    assert "1.23\n" in notebook["text"]
+    assert notebook["size"] == len(notebook["text"])
 
 
 def test_other_tasks_run_while_records_are_waited_for(notebook: Notebook) -> None:  # noqa: F811

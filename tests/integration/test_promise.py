@@ -45,6 +45,14 @@ A = "%%asset\n"
 QUERIED = "import pandas as pd\ndf = pd.DataFrame({'a': [1, 2, 3]})"
 ROWS = "y = next(csv.reader(io.StringIO('a|b;c'), 'p'))"
 MANAGED = "@contextlib.contextmanager\ndef managed():\n    yield {}"
+HELD = """DEFAULTS, MISSING = {'a': [1]}, object()
+class O: x = [1]
+o = O()
+_D = {'a': [1]}
+def get(): return _D['a']
+class Model:
+    def __init__(self, cfg=DEFAULTS): self.cfg = cfg
+"""
 GENERIC = "from functools import singledispatch\n@singledispatch\ndef f(x): return 'any'"
 COUNTER = """def counter():
     n = 0
@@ -101,6 +109,40 @@ PUT = "def f(self): return self * k\nsetattr(F, 'twice', f)"
 FORMATS = """import matplotlib_inline.config
 from IPython.core.pylabtools import select_figure_formats
 select_figure_formats(get_ipython(), "{}", bbox_inches="tight")"""
+MORTAL = """import weakref
+import numpy as np
+class Mortal:
+    def __del__(self): print('gone')
+m = Mortal()
+w = weakref.ref(m)"""
+PICKLED = "import pickle\nopen('m.pkl', 'wb').write(b'\\x80\\x04\\x8c\\x02mm\\x8c\\x01C\\x93)\\x81.')"
+UNPICKLE = "m = pickle.load(open('m.pkl', 'rb'))"
+DUMPED = """import os, pickle
+if not os.path.exists('m.pkl'):
+    open('m.pkl', 'wb').write(pickle.dumps(C()))"""
+SHOWN = """def show(f):
+    seen = [f.closed, f.name, getattr(f, 'mode', ''), getattr(f, 'encoding', ''), getattr(f, 'newlines', '')]
+    for method in (f.fileno, f.isatty, f.flush, f.__enter__):
+        try:
+            method()
+        except ValueError as error:
+            seen.append(str(error))
+    print(str(f).partition(' at 0x')[0], *seen)"""
+TABLE = """import os, sqlite3
+if not os.path.exists('d.db'):
+    with sqlite3.connect('d.db') as made:
+        made.execute('create table t(a)')
+    made.close()"""
+DIALECT = "import csv\ncsv.register_dialect('p', delimiter='{}')"
+CALLED = "import csv\ndef register(by): csv.register_dialect('p', delimiter=by)"
+ACCESSOR = """import pandas as pd
+@pd.api.extensions.register_dataframe_accessor('own')
+class Own:
+    def __init__(self, frame):
+        self.frame = frame
+    def total(self):
+        return {} * int(self.frame['a'].sum())
+"""
 CASES = [
     same("nothing changed", "x = 2", A + "y = x + 1\nprint(y)\ny", restored=("y",)),
     Case(
@@ -669,6 +711,62 @@ CASES = [
         restored=("r",),
     ),
     same(
+        "members of an enumeration come back with their class",
+        "from enum import Enum",
+        A + "class Color(Enum):\n    RED = 1\nc = Color.RED\nd = {'a': [c]}\ndef f(c=Color.RED): return c",
+        "print(c is Color.RED, isinstance(c, Color), d['a'][0] is c, f() is c)",
+        restored=("Color",),
+    ),
+    same(
+        "what a class holds comes back as the class has it",
+        "from enum import Enum\nclass C:\n    L, S = [1], object()\nclass E(Enum):\n    A = [1]",
+        A + "l, s, e = C.L, C.S, E.A.value",
+        "l.append(2)\ne.append(2)\nprint(C.L, s is C.S, E.A.value)",
+        restored=("l",),
+    ),
+    same(
+        "what a function holds comes back as the function has it",
+        "MISSING = object()\ndef f(x=MISSING, *, y=[]): return x, y\n"
+        "class M:\n    def __init__(self, cfg={}): self.cfg = cfg\n"
+        "def make():\n    l = [1]\n    return lambda: l\ng = make()",
+        A + "r, m, k = f(), M(), g()",
+        "r[1].append(9)\nm.cfg['a'] = 1\nk.append(2)\nprint(r[0] is MISSING, f()[1], M().cfg, g())",
+        restored=("r",),
+    ),
+    same(
+        "what a local module holds comes back as the module has it",
+        "import held",
+        A + "opts, got, m, x, mark = held.DEFAULTS, held.get(), held.Model(), held.o.x, held.MISSING",
+        "opts['b'] = 1\nprint(held.DEFAULTS, m.cfg is opts, got is held._D['a'], x is held.o.x)\n"
+        "print(mark is held.MISSING)",
+        restored=("opts",),
+        files={"held.py": HELD},
+    ),
+    same(
+        "what a module holds that the cell imports",
+        "",
+        A + "import held\nm, got = held.Model(), held.get()",
+        "print(m.cfg is held.DEFAULTS, got is held._D['a'])",
+        restored=("held",),
+        files={"held.py": HELD},
+    ),
+    same(
+        "what a function of a local module remembers",
+        "import memory",
+        A + "y = memory.f(1)",
+        "z = memory.f(1)\nz.append(2)\nprint(y)",
+        ran=("y",),
+        files={"memory.py": "from functools import cache\n@cache\ndef f(x): return [x]\n"},
+    ),
+    same(
+        "dataclasses share no more than marks of their package",
+        "from dataclasses import dataclass, field\n@dataclass\nclass E:\n    a: int = 2\n"
+        "def make():\n    @dataclass\n    class D:\n        x: int = 1\n    return D()",
+        A + "d, e = make(), E()",
+        "print(d, e)",
+        restored=("d",),
+    ),
+    same(
         "a class whose pickle leaves state out",
         "class B(dict):\n    def __setstate__(self, state): pass",
         A + "b = B(x=1)\nb.noise = 1",
@@ -1190,11 +1288,209 @@ CASES = [
         ("import matplotlib as m\nm.use('pdf')", A + "y = m.get_backend()"),
         ran=("y",),
     ),
+    same(
+        "a registration that a local module makes",
+        "import csv, dialects",
+        A + "y = next(csv.reader(['a|b;c'], 'p'))",
+        ran=("y",),
+        files={"dialects.py": DIALECT.format("|")},
+        edits={"dialects.py": DIALECT.format(";")},
+    ),
+    same(
+        "a registration by a function that a local module calls of another",
+        "import csv, dialects",
+        A + "y = next(csv.reader(['a|b;c'], 'p'))",
+        ran=("y",),
+        files={"calls.py": CALLED, "dialects.py": "import calls\ncalls.register('|')"},
+        edits={"dialects.py": "import calls\ncalls.register(';')"},
+    ),
+    same(
+        "an accessor that a local module registers",
+        "import accessor\nimport pandas as pd\ndf = pd.DataFrame({'a': [1, 2]})",
+        A + "y = df.own.total()",
+        ran=("y",),
+        files={"accessor.py": ACCESSOR.format(1)},
+        edits={"accessor.py": ACCESSOR.format(2)},
+    ),
+    same(
+        "a local module that registers as before",
+        "import csv, dialects",
+        A + "y = next(csv.reader(['a|b;c'], 'p'))",
+        restored=("y",),
+        files={"dialects.py": DIALECT.format("|")},
+        edits={"dialects.py": DIALECT.format("|") + "\ndef f(): return 1\n"},
+    ),
+    same(
+        "an asset that imports a module which registers",
+        "import csv",
+        A + "import dialects\nz = 1",
+        A + "y = next(csv.reader(['a|b;c'], 'p'))",
+        "print(next(csv.reader(['a|b;c'], 'p')))",
+        restored=("dialects", "y"),
+        files={"dialects.py": DIALECT.format("|")},
+    ),
+    same(
+        "an asset that calls what imports a module which registers",
+        "import csv\ndef f():\n    import dialects\n    return 1",
+        A + "z = f()",
+        "print(next(csv.reader(['a|b;c'], 'p')))",
+        ran=("z",),
+        files={"dialects.py": DIALECT.format("|")},
+    ),
+    Case(
+        "something added to a class of a package",
+        (
+            "import yaml\nyaml.SafeLoader.add_constructor('!x', lambda *a: 1)",
+            A + "y = yaml.safe_load('!x a')",
+        ),
+        (
+            "import yaml\nyaml.SafeLoader.add_constructor('!x', lambda *a: 2)",
+            A + "y = yaml.safe_load('!x a')",
+        ),
+        ran=("y",),
+    ),
     Case(
         "another module under the same name",
         ("import math as m", A + "y = m.__name__"),
         ("import cmath as m", A + "y = m.__name__"),
         ran=("y",),
+    ),
+    same("a deleted object is gone at once", MORTAL, "del m\nprint(w() is None)"),
+    same("a deleted list is gone at once", MORTAL, "m = [m]", "print(len(m))\ndel m\nprint(w() is None)"),
+    same("an object read and bound anew is gone", MORTAL, "if m:\n    m = None\nprint(w() is None)"),
+    same(
+        "a restored object is gone once bound anew",
+        MORTAL,
+        A + "y = np.arange(5.0)",
+        "w = weakref.ref(y)",
+        "y = None\nprint(w() is None)",
+        restored=("y",),
+    ),
+    same(
+        "a class of a local module, found by unpickling only",
+        PICKLED,
+        A + UNPICKLE + "\ny = m.go()",
+        A + "z = m.go()",
+        files={"mm.py": "K = 0\nclass C:\n    def go(self): return K + 1\n"},
+        edits={"mm.py": "K = 0\nclass C:\n    def go(self): return K + 2\n"},
+        ran=("m", "z"),
+    ),
+    same(
+        "a constant that a class found by unpickling reads",
+        PICKLED,
+        A + UNPICKLE + "\ny = m.go()",
+        files={"mm.py": "K = 0\nclass C:\n    def go(self): return K + 1\n"},
+        edits={"mm.py": "K = 1\nclass C:\n    def go(self): return K + 1\n"},
+        ran=("m",),
+    ),
+    same(
+        "a class of a local module, found by unpickling, as before",
+        PICKLED,
+        A + UNPICKLE + "\ny = m.go()",
+        files={"mm.py": "class C:\n    def go(self): return 1\n"},
+        restored=("m",),
+    ),
+    same(
+        "a model that joblib loads through a local module",
+        "import joblib, mm, os, stored\nif not os.path.exists('m.j'):\n    joblib.dump(mm.C(), 'm.j')",
+        A + "y = stored.read('m.j').go()",
+        files={
+            "mm.py": "class C:\n    def go(self): return 1\n",
+            "stored.py": "import joblib\ndef read(path): return joblib.load(path)\n",
+        },
+        edits={"mm.py": "class C:\n    def go(self): return 2\n"},
+        ran=("y",),
+    ),
+    Case(
+        "a class of the notebook, found by unpickling only",
+        ("class C:\n    def go(self): return 1", DUMPED, A + UNPICKLE + "\ny = m.go()"),
+        ("class C:\n    def go(self): return 2", DUMPED, A + UNPICKLE + "\ny = m.go()"),
+        ran=("m",),
+    ),
+    same(
+        "a class that the cell itself makes, pickles and loads",
+        "import pickle",
+        A + "class K:\n    def go(self): return 3\nk = pickle.loads(pickle.dumps(K()))\ny = k.go()",
+        "print(y)",
+        restored=("K",),
+    ),
+    same(
+        "an expression with a function of the notebook in it",
+        "import polars as pl\nk = 1",
+        A + "e = pl.col('a').map_elements(lambda x: x + k, return_dtype=pl.Int64)",
+        "print(e)",
+        ran=("e",),
+    ),
+    same(
+        "an expression whose text is another one when it comes back",
+        "import polars as pl",
+        A + "e = pl.col('a').map_elements(abs, return_dtype=pl.Int64)",
+        "print(e)",
+        ran=("e",),
+    ),
+    same(
+        "expressions without functions in them",
+        "import polars as pl",
+        A + "e = (pl.col('a') > 1) & (pl.col('b') == 2)\nall = {'c': [pl.lit(2), pl.col('a').mean()]}",
+        "print(e, all)",
+        restored=("e",),
+    ),
+    same(
+        "a file that a with statement has closed",
+        "import json\n" + SHOWN,
+        A + "with open('c.json') as f:\n    y = json.load(f)\nraw = f.buffer.raw",
+        "show(f)\nshow(f.buffer)\nshow(raw)\nprint(f.buffer.raw is raw)",
+        A + "z = f.name, f.closed",
+        restored=("f", "z"),
+        files={"c.json": '{"a": 1}\n'},
+    ),
+    same(
+        "a file that has been written and closed",
+        SHOWN,
+        A + "with open('made.txt', 'w', encoding='utf-16') as f:\n    y = f.write('abc')",
+        "show(f)\nprint(open('made.txt', encoding='utf-16').read())",
+        restored=("f",),
+    ),
+    same(
+        "closed files of other modules",
+        "import gzip, io, os, zipfile\n" + SHOWN,
+        "if not os.path.exists('a.gz'):\n    open('a.gz', 'wb').write(gzip.compress(b'abc'))\n"
+        "    with zipfile.ZipFile('a.zip', 'w') as made:\n        made.writestr('b', 'c')",
+        A + "with gzip.open('a.gz') as f, gzip.open('a.gz', 'rt') as g, io.StringIO() as s:\n"
+        "    y = f.read() + g.read().encode()\nwith zipfile.ZipFile('a.zip') as z:\n    k = z.read('b')",
+        "show(f)\nshow(g)\nprint(f.mtime, s.closed, z, z.namelist(), z.infolist())",
+        restored=("f",),
+    ),
+    same(
+        "a connection that has been closed",
+        TABLE,
+        A + "con = sqlite3.connect('d.db')\ny = con.execute('select * from t').fetchall()\ncon.close()",
+        "try:\n    con.execute('select 1')\nexcept sqlite3.Error as error:\n    print(error)",
+        restored=("con",),
+    ),
+    same(
+        "pools that have been shut down",
+        "from concurrent.futures import ThreadPoolExecutor as Threads, ProcessPoolExecutor as Processes",
+        A + "with Threads(2) as a:\n    y = list(a.map(abs, [-1]))\n"
+        "with Processes(2) as b:\n    z = list(b.map(abs, [-1]))",
+        "for pool in a, b:\n    try:\n        pool.submit(abs, 1)\n"
+        "    except RuntimeError as error:\n        print(error, pool._max_workers)",
+        restored=("a",),
+    ),
+    Case(
+        "another closed file as input",
+        ("f = open('c.json')\nf.close()", A + "y = f.name"),
+        ("f = open('d.json')\nf.close()", A + "y = f.name"),
+        ran=("y",),
+        files={"c.json": "1", "d.json": "1"},
+    ),
+    same(
+        "a file that is still open",
+        "",
+        A + "f = open('c.json')\ny = f.read()",
+        "print(f.closed, f.read())",
+        ran=("f",),
+        files={"c.json": "1"},
     ),
 ]
 
@@ -1205,6 +1501,11 @@ def _actions(observed: Observed) -> dict[str, str]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "_"))
 def test_a_hit_is_indistinguishable_from_a_run(case: Case, tmp_path: Path) -> None:
+    check_case(case, tmp_path)
+
+
+def check_case(case: Case, tmp_path: Path) -> None:
+    """Run the cells, edit, run them again, and compare with plain IPython."""
     folder, cache = tmp_path / "work", tmp_path / "cache"
     folder.mkdir()
     _write(folder, case.files)
@@ -1235,4 +1536,5 @@ def _cells(texts: tuple[str, ...]) -> list[Cell]:
 
 def _write(folder: Path, files: dict[str, str]) -> None:
     for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)

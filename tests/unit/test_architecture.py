@@ -20,6 +20,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = {
     "errors": 0,
     "attributes": 0,
+    "closed": 0,
     "collector": 0,
     "modules": 0,
     "config": 1,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .definitions import bound_names, definitions, is_definition
 from .encoding import encode
 from .facts import Facts, Hazard
+from .hazards import copies_docstrings
 from .outward import outward
 from .parsing import parse, unwarned
 from .reading import facts_of, facts_of_module
@@ -17,6 +18,7 @@ __all__ = [
     "Hazard",
     "analyse",
     "bound_names",
+    "copies_docstrings",
     "definitions",
     "encode",
     "facts_of",

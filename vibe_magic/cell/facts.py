@@ -16,7 +16,7 @@ class Hazard:
     ----------
     kind : str
         ``dynamic`` (names reached by other means than naming them), ``stdin``, ``process``,
-        ``magic``, ``history`` (``_``, ``Out``...) or ``exit``.
+        ``magic``, ``history`` (``_``, ``Out``...), ``file`` (asked for directly) or ``exit``.
     detail : str
         What it is, as a person would type it: ``globals()``, ``%cd``, ``_3``.
     line : int
@@ -55,6 +55,8 @@ class Facts:
         Global names read only inside functions that the code makes and cannot have called.
     stores : frozenset of str
         Dotted targets of attribute stores, ``math.pi2``; ``math.*`` where the name is unknown.
+    puts : frozenset of str
+        Dotted names of what lies in a module or an object and gets or loses items in place, ``sys.argv``.
     strings : frozenset of str
         One-line string literals up to 1024 characters, docstrings left out.
     words : frozenset of str
@@ -79,6 +81,7 @@ class Facts:
     deletes: frozenset[str] = frozenset()
     deferred: frozenset[str] = frozenset()
     stores: frozenset[str] = frozenset()
+    puts: frozenset[str] = frozenset()
     strings: frozenset[str] = frozenset()
     words: frozenset[str] = frozenset()
     env: frozenset[str] = frozenset()
@@ -111,6 +114,7 @@ class Facts:
             deletes=self.deletes | other.deletes,
             deferred=(self.deferred | other.deferred) - reads,
             stores=self.stores | other.stores,
+            puts=self.puts | other.puts,
             strings=self.strings | other.strings,
             words=self.words | other.words,
             env=self.env | other.env,
@@ -119,6 +123,11 @@ class Facts:
             seeds=self.seeds or other.seeds,
             mentions=self.mentions | other.mentions,
         )
+
+    def in_module(self) -> Facts:
+        """Return the facts of the same code in a module, where no name is bound to the session's history."""
+        hazards = tuple(hazard for hazard in self.hazards if hazard.kind != "history")
+        return self if hazards == self.hazards else replace(self, hazards=hazards)
 
 
 def _merged_attributes(one: Facts, other: Facts) -> dict[str, frozenset[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from .facts import Hazard
+from .facts import Facts, Hazard
 
 __all__ = [
     "FRAME_ATTRIBUTES",
@@ -13,6 +13,7 @@ __all__ = [
     "IPYTHON_TEXT",
     "SHELL_MAGICS",
     "WRAPPERS",
+    "copies_docstrings",
     "hazards_of_name",
     "history",
 ]
@@ -53,6 +54,9 @@ INTROSPECTION = frozenset(
         "f_lineno",
     ]
 )
+
+# Calling one of these copies the docstring of a function that it is given.
+_DOCUMENTING = frozenset({"wraps", "update_wrapper", "vectorize"})
 
 # Attributes that lead to a namespace.
 FRAME_ATTRIBUTES = frozenset(
@@ -99,6 +103,7 @@ _STDIN = (
     r"(builtins\.)?(input|raw_input)|getpass\.getpass|getpass\.win_getpass"
     r"|sys\.(__)?stdin(__)?(\..*)?|fileinput(\..*)?"
 )
+_FILES = r"(os|posix|nt)\.(access|lstat|readlink|stat)"
 _EXIT = r"(os|posix|nt)\.(_exit|abort)"
 _EXIT_HERE = r"sys\.exit|(builtins\.)?(exit|quit)"
 _DYNAMIC = (
@@ -108,6 +113,11 @@ _DYNAMIC = (
     r"|get_ipython(\..*)?|IPython\.get_ipython|IPython\.core\.getipython\.get_ipython"
 )
 _CALLED = r"(input|globals|exec|eval|exit|quit|breakpoint|get_ipython|reload|getpass)$"
+
+
+def copies_docstrings(facts: Facts) -> bool:
+    """Tell whether code may bring docstrings of functions into a result without asking for their text."""
+    return not _DOCUMENTING.isdisjoint(facts.mentions) or "__doc__" in facts.strings
 
 
 def history(name: str) -> bool:
@@ -137,5 +147,7 @@ def hazards_of_name(name: str, path: str, line: int, later: bool) -> Iterator[Ha
         yield Hazard("stdin", shown, line)
     elif re.fullmatch(_EXIT, dotted) or (not later and re.fullmatch(_EXIT_HERE, dotted)):
         yield Hazard("exit", shown, line)
+    elif re.fullmatch(_FILES, dotted):
+        yield Hazard("file", f"{dotted}()", line)
     elif re.fullmatch(_DYNAMIC, dotted):
         yield Hazard("dynamic", shown, line)

@@ -7,6 +7,7 @@ import contextlib
 import io
 import re
 import tokenize
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -41,6 +42,8 @@ class Cell:
         The names that these alone bind.
     displays : bool
         Whether the value of a last expression is shown.
+    unbinds : frozenset of str
+        Names that its own statements delete, whatever happens in between.
     """
 
     source: str
@@ -50,6 +53,7 @@ class Cell:
     definitions: tuple[ast.stmt, ...] = field(default=(), repr=False)
     defines: frozenset[str] = frozenset()
     displays: bool = False
+    unbinds: frozenset[str] = frozenset()
 
     def definition_module(self) -> ast.Module:
         """Return the definitions as a module of their own, at their places in the cell."""
@@ -100,7 +104,7 @@ def analyse(source: str, python: str | None = None) -> Cell:
     last = tree.body[-1] if tree.body else None
     shows = isinstance(last, ast.Expr) and not _ends_with_semicolon(python)
     first = _first_name(tree, reader)
-    return Cell(source, python, facts, first, chosen, names, shows)
+    return Cell(source, python, facts, first, chosen, names, shows, frozenset(_unbound(tree)))
 
 
 def _first_name(tree: ast.Module, reader: Reader) -> str | None:
@@ -110,6 +114,14 @@ def _first_name(tree: ast.Module, reader: Reader) -> str | None:
             if name in reader.writes:
                 return name
     return next(iter(reader.writes), None)
+
+
+def _unbound(tree: ast.Module) -> Iterator[str]:
+    """Yield the names that statements on the cell's own level delete."""
+    for statement in tree.body:
+        targets = statement.targets if isinstance(statement, ast.Delete) else []
+        nodes = (node for target in targets for node in ast.walk(target))
+        yield from (n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Del))
 
 
 def _ends_with_semicolon(python: str) -> bool:

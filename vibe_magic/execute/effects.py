@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any
 
 from vibe_magic.cell import Facts
 from vibe_magic.errors import Undigestible, Unpicklable
-from vibe_magic.identity import Identity, anchors, digest, explore, parts, same_names
+from vibe_magic.identity import Identity, Reach, anchors, digest, explore, found_by, parts, same_names
 from vibe_magic.observe import Observed, facets
 from vibe_magic.payload import Context, Owners, Packed, pack
 
@@ -43,12 +44,12 @@ class Effects:
         Random generators it drew from.
     before, after : dict of str to object
         Process state when it began, and when it was done.
-    held : dict of str to object
-        Objects of names that it may have rebound.
     labels : dict of str to object
         The index objects of frames among its inputs, by path, as far as the run left them as they were.
     renamed : frozenset of str
         Paths of those that it gave other names in place.
+    reached : Reach, optional
+        What the cell reaches now, with the modules that it has loaded.
     """
 
     values: Mapping[str, Any]
@@ -59,9 +60,9 @@ class Effects:
     drawn: frozenset[str] = frozenset()
     before: Mapping[str, Any] = field(default_factory=dict)
     after: Mapping[str, Any] = field(default_factory=dict)
-    held: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, Any] = field(default_factory=dict)
     renamed: frozenset[str] = frozenset()
+    reached: Reach | None = None
 
     @property
     def changed(self) -> frozenset[str]:
@@ -73,7 +74,6 @@ class Effects:
         cls,
         job: Job,
         names: NameChanges,
-        held: Mapping[str, Any],
         *,
         before: Mapping[str, Any],
         after: Mapping[str, Any],
@@ -81,7 +81,8 @@ class Effects:
         results: tuple[object, ...],
     ) -> Effects:
         """Compare the moment before a run with the moment after it."""
-        mutated, foreign = _changed_in_place(job, names)
+        reached = _reached(job, names)
+        mutated, foreign = _changed_in_place(job, names, reached)
         state = facets.difference(before, after)
         kept = names.bound | (mutated - names.deleted)
         if job.out is not None:
@@ -95,7 +96,7 @@ class Effects:
         drawn = frozenset(state) & GENERATORS
         alike = {path: index for path, (index, names) in labels.items() if same_names(index, names)}
         renamed = frozenset(labels.keys() - alike.keys())
-        return cls(values, names, mutated, foreign, state, drawn, before, after, held, alike, renamed)
+        return cls(values, names, mutated, foreign, state, drawn, before, after, alike, renamed, reached)
 
 
 def identities(names: frozenset[str], job: Job) -> Mapping[str, Identity]:
@@ -114,6 +115,11 @@ def blockers_of(
         for name in sorted(observed.updated)
     ]
     found += [Blocker(name, "goes on after the cell is done") for name in observed.threads]
+    found += [Blocker(question, "cannot be followed") for question in observed.unseen]
+    found += [
+        Blocker(f"a log record for {name}", "goes where a restored result would not send it")
+        for name in observed.handlers
+    ]
     found += [Blocker(gap, "leaves its outputs incomplete") for gap in gaps]
     if observed.stdin:
         found.append(Blocker("input", "is asked for"))
@@ -130,16 +136,13 @@ def pack_groups(job: Job, effects: Effects) -> tuple[Mapping[str, Packed], tuple
     tuple
         The groups by label, and what stands against storing them; one of the two is empty.
     """
-    inputs = {
-        name: value
-        for name, value in job.reach.values.items()
-        if name.isidentifier() and name not in effects.mutated
-    }
-    present = {**anchors(inputs), **inputs, **_code_of(job, effects), **effects.labels}
+    inputs = _inputs_of(job, effects)
+    code = _code_of(job, effects)
+    present = {**anchors({**inputs, **code}), **inputs, **code, **effects.labels}
     known = frozenset(id(value) for value in present.values())
     owners = Owners(present.values())
     extents = {name: parts(value, known, owners.of) for name, value in effects.values.items()}
-    shared = _shared_with_inputs(extents, inputs)
+    shared = _shared_with_inputs(extents, [*inputs.items(), *_reached_code(job, effects)])
     if shared:
         return {}, shared
     context = Context(job.namespace, present)
@@ -152,24 +155,51 @@ def pack_groups(job: Job, effects: Effects) -> tuple[Mapping[str, Packed], tuple
     return packed, ()
 
 
+def _inputs_of(job: Job, effects: Effects) -> dict[str, Any]:
+    """Return the values that the cell did not make: those of names, and of names of local modules."""
+    named = {ref: value for ref, value in job.reach.values.items() if ref.isidentifier()}
+    return {
+        ref: value for ref, value in {**named, **_of_modules(effects)}.items() if ref not in effects.mutated
+    }
+
+
+def _of_modules(effects: Effects, code: bool = False) -> dict[str, Any]:
+    """Return what the local modules have that the cell, as it is after the run, reaches."""
+    found: dict[str, Any] = {}
+    for ref in sorted(effects.reached.inputs) if effects.reached else ():
+        found |= found_by(ref, {})
+    return {ref: value for ref, value in found.items() if isinstance(value, type | FunctionType) is code}
+
+
 def _code_of(job: Job, effects: Effects) -> dict[str, Any]:
     """Return functions and classes by name that will be there before the values come back."""
     read = {ref for ref, identity in job.reach.inputs.items() if identity.kind in ("function", "class")}
     read -= effects.names.bound | effects.names.deleted
-    there = read | (job.cell.defines - effects.values.keys())
-    return {name: job.namespace[name] for name in there if name in job.namespace}
+    there = sorted(read | (job.cell.defines - effects.values.keys()))
+    own = {name: job.namespace[name] for name in there if name in job.namespace}
+    return own | _of_modules(effects, code=True)
 
 
-def _changed_in_place(job: Job, names: NameChanges) -> tuple[frozenset[str], tuple[str, ...]]:
-    gone = names.bound | names.deleted
+def _reached_code(job: Job, effects: Effects) -> list[tuple[str, Any]]:
+    """Return all code that the cell can call, also what no name leads to: any of it may hand out a value."""
+    every = (*job.reach.callables, *(effects.reached.callables if effects.reached else ()))
+    made = {id(effects.values[name]) for name in effects.values}
+    return [(code.__qualname__, code) for code in {id(c): c for c in every}.values() if id(code) not in made]
+
+
+def _reached(job: Job, names: NameChanges) -> Reach:
     job.memo.clear()
-    after = explore(
+    return explore(
         job.cell.facts,
         job.namespace,
-        ignore=job.ignore | gone,
+        ignore=job.ignore | names.bound | names.deleted,
         memo=job.memo,
         search_path=(str(job.base),),
     )
+
+
+def _changed_in_place(job: Job, names: NameChanges, after: Reach) -> tuple[frozenset[str], tuple[str, ...]]:
+    gone = names.bound | names.deleted
     changed = {
         ref
         for ref, identity in after.inputs.items()
@@ -192,17 +222,17 @@ def _differs_from(job: Job, name: str) -> bool:
         return True
 
 
-def _shared_with_inputs(extents: Mapping[str, Any], inputs: Mapping[str, Any]) -> tuple[Blocker, ...]:
+def _shared_with_inputs(extents: Mapping[str, Any], inputs: Sequence[tuple[str, Any]]) -> tuple[Blocker, ...]:
     if not any(extent.ids or extent.spans or extent.guarded for extent in extents.values()):
         return ()
-    both = {("out", name): extent for name, extent in extents.items()}
-    both |= {("in", name): parts(value) for name, value in inputs.items()}
-    named = {f"{side} {name}": extent for (side, name), extent in both.items()}
+    named = {f"out {name}": extent for name, extent in extents.items()}
+    called = {f"in {place}": name.replace(":", ".") for place, (name, _) in enumerate(inputs)}
+    named |= {side: parts(value) for side, (_, value) in zip(called, inputs, strict=True)}
     found = {tuple(sorted(pair)) for pair in sharing(named) if pair[0].split()[0] != pair[1].split()[0]}
     return tuple(
         Blocker(
             _called(out.split(" ", 1)[1]),
-            f"shares data with {inp.split(' ', 1)[1]}, which this cell did not create",
+            f"shares data with {called[inp]}, which this cell did not create",
             "copy it",
         )
         for inp, out in sorted(found)

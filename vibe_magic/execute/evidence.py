@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vibe_magic.identity import Identity, Reach, describe, describe_source, digest
+from vibe_magic.identity import Identity, Reach, describe, describe_source, digest, text_digest
 from vibe_magic.observe import Observed, facets
 from vibe_magic.trace import UNKNOWN, Fact, Trace
 
@@ -45,12 +45,17 @@ def make_trace(job: Job, effects: Effects, observed: Observed) -> Trace:
         mutated=tuple(sorted(effects.mutated | effects.renamed)),
         files={path: state.to_json() for path, state in observed.read.items()},
         written={path: state.to_json() for path, state in observed.written.items()},
-        env=dict(job.env),
+        env={**_asked_for(observed), **job.env},
         packages=dict(job.reach.packages),
         python=job.python,
         params=dict(job.params),
         unknown=_unknown(job, observed),
     )
+
+
+def _asked_for(observed: Observed) -> dict[str, str]:
+    """Return digests of the environment variables that a run asked for, by names that no text tells."""
+    return {name: "" if text is None else text_digest(text) for name, text in observed.env.items()}
 
 
 def _inputs(job: Job, effects: Effects) -> dict[str, Fact]:

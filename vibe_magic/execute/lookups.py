@@ -1,15 +1,16 @@
-"""What a run has read through its callers' frames, by names that stand in a text."""
+"""What a run has read by names that stand in no code: in a text or in a pickle."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from vibe_magic.cell import Facts
 from vibe_magic.identity import Reach, explore
+from vibe_magic.modules import loaded
 from vibe_magic.observe import Lookup
 
+from .evidence import summaries
 from .job import Blocker, Job
 from .namespace import NameChanges, user_names
 
@@ -19,7 +20,7 @@ _NOTEBOOK = "__main__"
 
 
 def looked_up(job: Job, lookups: Iterable[Lookup], changes: NameChanges) -> tuple[Job, tuple[Blocker, ...]]:
-    """Add to what a run depends on all that its texts name, where a library has looked for names.
+    """Add to what a run depends on all that its texts and pickles name, where a library has looked for names.
 
     Parameters
     ----------
@@ -49,7 +50,9 @@ def looked_up(job: Job, lookups: Iterable[Lookup], changes: NameChanges) -> tupl
         memo=job.memo,
         search_path=(str(job.base),),
     )
-    return replace(job, reach=_united(job.reach, further, own)), tuple(_against(job, lookups, further, own))
+    known = {**summaries(further, job.namespace), **job.summaries}
+    reach = _united(job.reach, further, own)
+    return replace(job, reach=reach, summaries=known), tuple(_against(job, lookups, further, own))
 
 
 def _of_notebook(lookups: Iterable[Lookup]) -> Iterator[str]:
@@ -60,7 +63,9 @@ def _of_notebook(lookups: Iterable[Lookup]) -> Iterator[str]:
 def _of_modules(lookups: Iterable[Lookup]) -> Iterator[tuple[str, str]]:
     for found in lookups:
         for module in found.scopes - {_NOTEBOOK}:
-            yield from ((module, word) for word in found.words & vars(sys.modules[module]).keys())
+            there = loaded(module)
+            if there is not None:
+                yield from ((module, word) for word in found.words & vars(there).keys())
 
 
 def _united(reach: Reach, further: Reach, own: frozenset[str]) -> Reach:
@@ -80,7 +85,7 @@ def _against(job: Job, lookups: Iterable[Lookup], further: Reach, own: frozenset
         fix = f"--ignore {problem.name} makes the cell cacheable all the same"
         yield Blocker(problem.part, f"is a {problem.type_name}, whose content cannot be compared", fix)
     for name in sorted(own & {*_rebound(job, lookups), *further.inputs}):
-        yield Blocker(name, "is read by its name in a text, and bound anew by this cell")
+        yield Blocker(name, "is read by its name in a text or a pickle, and bound anew by this cell")
     if any(found.hidden and not user_names(found.values) for found in lookups):
         yield Blocker("", "compiled code looks up names of the notebook that cannot be followed")
 

@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, MutableMapping, Set
 from dataclasses import dataclass
 from typing import Any
 
+from .holding import Held
+
 __all__ = ["Bindings", "NameChanges", "user_names"]
 
 _SHELL_NAMES = frozenset(
@@ -70,27 +72,22 @@ class Bindings:
     """The bindings of a namespace at one moment.
 
     Objects are held, so that an address cannot be given to another one in between; except those of
-    names that the code surely binds anew, which plain Jupyter would let go as well.
+    names that the code surely binds anew or unbinds, which plain Jupyter would let go as well.
     """
 
-    held: Mapping[str, Any]
+    held: Held
     names: frozenset[str]
 
     @classmethod
-    def of(cls, namespace: MutableMapping[str, Any], definite: Collection[str]) -> Bindings:
-        """Remember a namespace before code runs that surely binds the ``definite`` names."""
-        held = dict(namespace)
-        for name in definite:
-            held.pop(name, None)
-        return cls(held, frozenset(namespace))
+    def of(
+        cls, namespace: MutableMapping[str, Any], dropped: Collection[str] = (), *, loosely: bool = False
+    ) -> Bindings:
+        """Remember a namespace before code runs that surely lets go of the ``dropped`` names' values."""
+        return cls(Held(namespace, loosely=loosely, dropped=dropped), frozenset(namespace))
 
     def changes(self, namespace: Mapping[str, Any], writes: Set[str]) -> NameChanges:
         """Compare with the namespace after a run of code that may bind ``writes``."""
-        held = self.held.get
-        bound = {name for name, value in namespace.items() if held(name, _NOTHING) is not value}
+        bound = {name for name, value in namespace.items() if not self.held.is_at(name, value)}
         deleted = self.names - namespace.keys()
         kept = namespace.keys() & writes - bound
         return NameChanges(*(frozenset(filter(_is_user, names)) for names in (bound, deleted, kept)))
-
-
-_NOTHING = object()

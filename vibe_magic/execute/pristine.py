@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vibe_magic.cell import Cell, bound_names
-from vibe_magic.identity import own_members
+from vibe_magic.identity import own_members, registered
 
 __all__ = ["pristine"]
 
@@ -46,10 +46,14 @@ def _is_function(node: ast.FunctionDef | ast.AsyncFunctionDef, value: Any) -> bo
 def _is_class(node: ast.ClassDef, value: type) -> bool:
     made = dict(_members(node))
     present = own_members(value)
-    return present.keys() <= made.keys() and all(
-        statement is None or _is_member(statement, present[name])
-        for name, statement in made.items()
-        if name in present
+    return (
+        present.keys() <= made.keys()
+        and not registered(value)
+        and all(
+            statement is None or _is_member(statement, present[name])
+            for name, statement in made.items()
+            if name in present
+        )
     )
 
 

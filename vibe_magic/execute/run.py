@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from vibe_magic.capture import Output, Recorder
@@ -14,6 +15,7 @@ from vibe_magic.payload import Packed
 
 from .effects import Effects, blockers_of, pack_groups
 from .evidence import make_trace
+from .holding import Held
 from .job import RESULT, Blocker, Job, Outcome
 from .lookups import looked_up
 from .namespace import Bindings
@@ -23,6 +25,10 @@ __all__ = ["Run", "in_force", "shown"]
 _ASKS = frozenset({"access", "exists", "getmtime", "getsize", "lexists", "stat"})
 _ASKS |= {"is_dir", "is_file", "isdir", "isfile", "islink", "is_symlink"}
 """What asks for files without opening them, which no audit event tells of."""
+_STAMPS = frozenset({"access", "getatime", "getctime", "getmtime", "group", "owner", "readlink", "samefile"})
+_STAMPS |= {"st_atime", "st_atime_ns", "st_ctime", "st_ctime_ns", "st_mtime", "st_mtime_ns", "st_birthtime"}
+_STAMPS |= {"st_gid", "st_ino", "st_mode", "st_nlink", "st_uid"}
+"""What files have besides their content, which is all that counts of them."""
 
 
 class Run:
@@ -42,29 +48,43 @@ class Run:
         self.job = job
         self._watch = watch
         self._recorder = Recorder(shell)
-        self._bindings = Bindings({}, frozenset())
+        self._bindings = Bindings.of({})
+        self._inputs = Held({}, loosely=False)
         self._state: Mapping[str, Any] = {}
         self._shell = shell
         self._in_force: Mapping[str, Any] = {}
-        self._labels: Mapping[str, tuple[Any, Any]] = {}
+        self._labels: Mapping[str, Any] = {}
+        self._axes = Held({}, loosely=False)
         self._modules = 0
         self._started_s = 0.0
 
     def start(self) -> None:
         """Begin; the body runs next."""
         job = self.job
-        facts = job.cell.facts
-        self._bindings = Bindings.of(job.namespace, facts.definite - facts.reads)
+        self._hold()
         self._state = facets.snapshot(str(job.base))
         self._in_force = in_force(self._shell)
         self._modules = len(sys.modules)
-        self._labels = {path: (index, list(index.names)) for path, index in labels(job.reach.values).items()}
         asks = not _ASKS.isdisjoint(job.reach.facts.mentions)
         named = named_files(job.reach.facts.strings, str(job.base), asks=asks) | dict.fromkeys(job.files, "")
         if job.stored:
             self._recorder.start()
         self._watch.start(named)
         self._started_s = time.perf_counter()
+
+    def _hold(self) -> None:
+        """Hold what the end is compared with; loosely where no result can share anything with it.
+
+        From here on the code decides how long objects live, so nothing else may keep them.
+        """
+        job, facts, loosely = self.job, self.job.cell.facts, not self.job.stored
+        found, gone = labels(job.reach.values), job.cell.unbinds if loosely else frozenset()
+        self._labels = {path: list(index.names) for path, index in found.items()}
+        self._axes = Held(found, loosely=loosely)
+        self._inputs = Held(job.reach.values, loosely=loosely, dropped=gone)
+        self._bindings = Bindings.of(job.namespace, (facts.definite - facts.reads) | gone, loosely=loosely)
+        self.job = replace(job, reach=replace(job.reach, values={}))
+        job.memo.clear()
 
     def finish(self, failed: bool, results: tuple[object, ...] = ()) -> Outcome:
         """End; look at what the body did.
@@ -82,14 +102,14 @@ class Run:
         if results:
             outputs = _with_result(outputs)
         changes = self._bindings.changes(self.job.namespace, self._writes())
+        self.job = replace(self.job, reach=replace(self.job.reach, values=self._inputs.values()))
         self.job, hidden = looked_up(self.job, observed.lookups, changes)
         effects = Effects.of(
             self.job,
             changes,
-            self._bindings.held,
             before=self._state,
             after=facets.snapshot(str(self.job.base), self.job.reach.facts.mentions),
-            labels=self._labels,
+            labels={path: (index, self._labels[path]) for path, index in self._axes.values().items()},
             results=results or self._recorder.results,
         )
         failed = failed or self._recorder.error
@@ -122,10 +142,18 @@ class Run:
         recorder = self._recorder
         found = hidden + blockers_of(effects, observed, recorder.widgets, recorder.gaps)
         found += tuple(Blocker(what, "is changed by this cell") for what in self._changed())
+        found += tuple(
+            Blocker(what, "of a file is no part of its content") for what in self._stamps(observed)
+        )
         if not all(blocker.once for blocker in found):
             return {}, found
         groups, against = pack_groups(self.job, effects)
         return groups, (*found, *against)
+
+    def _stamps(self, observed: Observed) -> list[str]:
+        mentions = self.job.reach.facts.mentions
+        scans = "scandir" in mentions  # its entries answer without asking again
+        return sorted(mentions & (_STAMPS | {"st_size"} if scans else _STAMPS if observed.asked else set()))
 
     def _changed(self) -> tuple[str, ...]:
         return irreversible(

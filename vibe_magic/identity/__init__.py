@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import code as code
-from .anchors import anchors
+from .anchors import anchors, found_by
 from .code import own_members
 from .describe import describe, difference
 from .explore import PACKAGED, Identity, Problem, Reach, explore
@@ -11,7 +11,8 @@ from .keys import combine, file_digest, fingerprint, text_digest
 from .labels import labels, same_names
 from .memo import Memo
 from .parts import Parts, parts
-from .statics import describe_source, module_static, note_loaded
+from .relations import registered
+from .statics import describe_source, effects_of, module_static, note_loaded, static_facts
 from .values import Digest, digest
 
 __all__ = [
@@ -28,14 +29,18 @@ __all__ = [
     "describe_source",
     "difference",
     "digest",
+    "effects_of",
     "explore",
     "file_digest",
     "fingerprint",
+    "found_by",
     "labels",
     "module_static",
     "note_loaded",
     "own_members",
     "parts",
+    "registered",
     "same_names",
+    "static_facts",
     "text_digest",
 ]

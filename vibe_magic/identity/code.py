@@ -5,17 +5,19 @@ from __future__ import annotations
 import gc
 import sys
 import types
+from abc import ABCMeta
 from typing import TYPE_CHECKING, Any
 
 from vibe_magic.modules import is_local, module_of
 
 from .kinds import reduces
+from .relations import descendants, registered
 from .sources import meaning_of
 
 if TYPE_CHECKING:
     from .values import Walk
 
-__all__ = ["followed", "own_members"]
+__all__ = ["class_content", "followed", "own_members"]
 
 _CLASS_NOISE = frozenset(
     [
@@ -26,16 +28,13 @@ _CLASS_NOISE = frozenset(
         "__qualname__",
         "__firstlineno__",
         "__static_attributes__",
-        "__abstractmethods__",
         "_abc_impl",
         "__annotate__",
         "__annotate_func__",
         "__annotations_cache__",
-        "__orig_bases__",
         "__parameters__",
         "__slotnames__",
         "__dataclass_params__",
-        "__subclasshook__",
         "__type_params__",
         "__classdictcell__",
         "__pydantic_core_schema__",
@@ -64,15 +63,18 @@ def _function(value: types.FunctionType, walk: Walk) -> Any:
     if isinstance(registry, types.MappingProxyType):
         return "singledispatch", dict(registry)
     cells = list(value.__closure__ or ())
-    meaning = meaning_of(value.__code__).encoded
-    return (
-        "function",
-        meaning,
-        value.__defaults__,
-        value.__kwdefaults__,
-        cells,
-        value.__dict__ or None,
-    )
+    code = value.__code__
+    parts = (value.__defaults__, value.__kwdefaults__, cells, value.__dict__ or None)
+    notes = {name: note for name, note in value.__annotations__.items() if walk.tells(note)}
+    named = (value.__name__, value.__qualname__) != (code.co_name, code.co_qualname)
+    names = (value.__name__, value.__qualname__) if named else ()  # else they are part of its code
+    return "function", meaning_of(code).encoded, *parts, notes, names, _home(value)
+
+
+def _home(value: Any) -> str:
+    """Return the module that code says it is from; empty for the notebook."""
+    home = module_of(value)
+    return "" if home == "__main__" else home
 
 
 _HEAP = 1 << 9
@@ -106,11 +108,24 @@ def _class(value: type, walk: Walk) -> Any:
     if not followed(value) and (_found_by_name(value) or not value.__flags__ & _HEAP):
         return _package(value, walk)
     walk.met(value)
-    members = dict(sorted(_content_of(value).items()))
-    return "class", value.__qualname__, type(value), list(value.__bases__), members
+    members = dict(sorted(class_content(value).items(), key=_place))
+    hook = members.pop("__subclasshook__", None)
+    if followed(getattr(hook, "__func__", hook)):  # not what a package puts there, as for protocols
+        members["__subclasshook__"] = hook
+    names = (value.__name__, value.__qualname__, _home(value))
+    found = "class", names, type(value), list(value.__bases__), members
+    others = registered(value, *descendants([value])) if isinstance(value, ABCMeta) else []
+    return (*found, others) if others else found
 
 
-def _content_of(value: type) -> dict[str, Any]:
+def _place(member: tuple[str, Any]) -> str:
+    """Leave data in their order, which vars() shows; that of methods is a matter of style."""
+    name, value = member
+    return name if name.startswith("__") or callable(value) or hasattr(value, "__get__") else "~"
+
+
+def class_content(value: type) -> dict[str, Any]:
+    """Return what belongs to a class, without what Python keeps there for itself."""
     return {
         name: member
         for name, member in vars(value).items()
@@ -120,10 +135,10 @@ def _content_of(value: type) -> dict[str, Any]:
 
 def own_members(value: type) -> dict[str, Any]:
     """Return what a class has by itself and its statement, or somebody later, put there."""
-    made = {"__annotations__", "__slots__"}
+    made = {"__annotations__", "__slots__", "__abstractmethods__", "__orig_bases__", "__subclasshook__"}
     if vars(value).get("__hash__", made) is None:  # goes with __eq__
         made.add("__hash__")
-    return {name: member for name, member in _content_of(value).items() if name not in made}
+    return {name: member for name, member in class_content(value).items() if name not in made}
 
 
 _SLOTS = (types.MemberDescriptorType, types.GetSetDescriptorType)
@@ -152,7 +167,12 @@ def _wrapped(value: Any, walk: Walk) -> Any:
     return type(value).__name__, value.__func__
 
 
-@reduces("functools.cached_property", "functools.singledispatchmethod")
+@reduces("functools.singledispatchmethod")
+def _dispatching(value: Any, walk: Walk) -> Any:
+    return type(value).__name__, value.func, dict(value.dispatcher.registry)
+
+
+@reduces("functools.cached_property")
 def _cached_property(value: Any, walk: Walk) -> Any:
     return type(value).__name__, value.func
 

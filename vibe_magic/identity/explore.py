@@ -8,43 +8,29 @@ from dataclasses import dataclass, field, replace
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from vibe_magic.cell import Facts, unwarned
+from vibe_magic.cell import Facts, copies_docstrings, unwarned
 from vibe_magic.errors import Undigestible
 from vibe_magic.modules import is_local, loaded, package_of, package_version
 
 from .describe import describe
 from .keys import combine
 from .memo import Memo
-from .sources import meaning_of
+from .merging import merged_facts
+from .relations import by_name, descendants
+from .sources import facts_of_bytecode, meaning_of
 from .statics import loaded_static, module_static, static_facts
 
 __all__ = ["PACKAGED", "Identity", "Problem", "Reach", "explore"]
 
 _SHELL = frozenset(
-    [
-        "In",
-        "Out",
-        "get_ipython",
-        "exit",
-        "quit",
-        "_",
-        "__",
-        "___",
-        "_i",
-        "_ii",
-        "_iii",
-        "_ih",
-        "_oh",
-        "_dh",
-        "display",
-        "open",
-    ]
+    "In Out get_ipython exit quit _ __ ___ _i _ii _iii _ih _oh _dh display open".split()  # noqa: SIM905
 )
 
 
 PACKAGED = "package"
 """Stands for the source of a constant that an installed package holds; its version tells if it changed."""
 
+_DERIVED = "__subclasses__"
 _OFFERED = frozenset({"open", "display", "exit", "quit"})
 
 
@@ -168,6 +154,7 @@ class _Exploration:
         self.code: dict[int, Facts] = {}
         self.reached: list[Any] = []
         self.unseen: list[Facts] = []
+        self.classes: list[type] = []
         self.waiting: list[tuple[str, str, frozenset[str] | None]] = []
         self.done: set[tuple[str, str, frozenset[str] | None]] = set()
 
@@ -199,10 +186,15 @@ class _Exploration:
         packages = {name: version for name, version in versions.items() if version}
         problems = tuple(self.problems[name] for name in sorted(self.problems))
         code = (*self.code.values(), *self.unseen)
-        merged = _merged((facts, *code))
+        merged = merged_facts((facts, *code))
+        if _DERIVED in merged.mentions and self._derives():
+            return self.reach(facts)
         if merged.introspects:
             texts = sorted(f"{describe(c).get('source', '')}\0{c.__doc__}" for c in self.reached)
             self.inputs["source:text"] = Identity(combine("source", *texts), "function")
+        elif copies_docstrings(merged):
+            texts = sorted(str(c.__doc__) for c in self.reached)
+            self.inputs["source:text"] = Identity(combine("docstrings", *texts), "function")
         return Reach(self.inputs, merged, packages, problems, self.values, code, tuple(self.reached))
 
     def _name(self, name: str, paths: frozenset[str] | None) -> None:
@@ -214,6 +206,17 @@ class _Exploration:
             self.inputs[name] = self.apart[name]
         elif not hasattr(builtins, name):
             self.inputs[name] = Identity("missing", "missing")
+        elif _DERIVED in (paths or ()):
+            self.classes.append(getattr(builtins, name))
+
+    def _derives(self) -> bool:
+        """Count the classes that derive from those at hand, once: code asks for them without their names."""
+        known, ref = {c for c in (*self.classes, *self.reached) if isinstance(c, type)}, f"{_DERIVED}()"
+        if not known or ref in self.inputs or ref in self.problems:
+            return False
+        self._value(ref, [[cls, *descendants([cls])] for cls in by_name(known)], None)
+        self.run()
+        return True
 
     def _is_shells(self, name: str) -> bool:
         """Tell what IPython put there from what the person bound under the same name."""
@@ -224,7 +227,7 @@ class _Exploration:
         if isinstance(value, ModuleType):
             self.inputs[ref] = Identity(combine("module", value.__name__), "module", static)
             for path in paths or ("",):
-                self._module(value.__name__, path)
+                self._held(ref, value, path)
             return
         try:
             found = self.memo.digest(value)
@@ -233,6 +236,8 @@ class _Exploration:
             self.problems[ref] = Problem(ref.replace(":", "."), name, error.type_name, error.reason)
             return
         kind = _kind(value)
+        if kind == "class" and (paths is None or _DERIVED in paths):
+            self.classes.append(value)
         self.inputs[ref] = Identity(found.hex, kind, static)
         if kind == "value":
             self.values[ref] = value
@@ -245,7 +250,7 @@ class _Exploration:
 
     def _code(self, code: Any) -> None:
         if isinstance(code, ModuleType):  # a value holds it, so anything in it may be used
-            self._module(code.__name__, "")
+            self._held(code.__name__, code, "")
             return
         if id(code) in self.code:
             return
@@ -255,13 +260,58 @@ class _Exploration:
         if self.namespace.get(name) is code:
             self._name(name, None)
         if isinstance(code, FunctionType):
-            facts = meaning_of(code.__code__).facts or _facts_of_bytecode(code)
+            facts = meaning_of(code.__code__).facts or facts_of_bytecode(code)
             if code.__code__.co_freevars:
                 facts = replace(facts, reads=facts.reads - set(code.__code__.co_freevars))
-            self.code[id(code)] = facts
             scope = code.__globals__
-            notebook = scope is self.namespace
-            self.follow(facts, "" if notebook else str(scope.get("__name__", "")))
+            home = loaded(str(scope.get("__name__", "")))
+            self.code[id(code)] = facts if scope is self.namespace else facts.in_module()
+            if scope is self.namespace:
+                self.follow(facts, "")
+            elif home is not None and vars(home) is scope:
+                self.follow(facts, str(scope["__name__"]))
+                self._written(facts, str(scope["__name__"]))
+            else:
+                self._in_dict(name, facts, scope)
+
+    def _written(self, facts: Facts, module: str) -> None:
+        """Count the globals of a module that its function may bind: a change to them is seen by that."""
+        found = loaded(module) if module and is_local(module) else None
+        for name in (facts.writes | facts.deletes) if found is not None else ():
+            value = vars(found).get(name, self)
+            if isinstance(value, ModuleType):
+                self.inputs[f"{module}:{name}"] = Identity(combine("module", value.__name__), "module")
+            elif value is self:
+                self.inputs[f"{module}:{name}"] = Identity("missing", "missing")
+            else:
+                self.waiting.append((module, name, None))
+
+    def _in_dict(self, ref: str, facts: Facts, scope: Mapping[str, Any]) -> None:
+        """Follow code whose global names are of no loaded module, as after ``exec(text, scope)``."""
+        self.follow(replace(facts, reads=frozenset()), "")
+        for name in facts.reads & scope.keys():
+            self._apart(f"{ref}.{name}", scope[name], facts.attributes.get(name))
+
+    def _held(self, ref: str, module: ModuleType, path: str) -> None:
+        """Follow a module that a name or value stands for; it need not be the one loaded under its name."""
+        if loaded(module.__name__) is module:
+            self._module(module.__name__, path)
+        elif id(module) not in self.code:
+            first = path.partition(".")[0]
+            names = {first} & vars(module).keys() or vars(module).keys()
+            if names != {first}:
+                self.code[id(module)] = Facts()
+            for name in names:
+                if not name.startswith("__"):
+                    self._apart(f"{ref}.{name}", vars(module)[name], None)
+
+    def _apart(self, ref: str, value: Any, paths: frozenset[str] | None) -> None:
+        """Count what no name of a module leads to; of two such values under one name, both."""
+        known = self.inputs.pop(ref, None)
+        self._value(ref, value, paths)
+        if known is not None and ref in self.inputs and self.inputs[ref] != known:
+            self.inputs[f"{ref} ({self.inputs[ref].digest})"] = self.inputs[ref]
+            self.inputs[ref] = known
 
     def _attribute(self, module: str, name: str, paths: frozenset[str] | None) -> None:
         found = loaded(module)
@@ -296,10 +346,12 @@ class _Exploration:
         else:
             self.packages |= {package_of(name.partition(".")[0])} - {""}
             self._patched(name, first, value)
+            if rest == _DERIVED and isinstance(value, type):
+                self.classes.append(value)
 
     def _local(self, module: ModuleType, first: str) -> None:
         name = module.__name__
-        if first and first != "*":
+        if first in vars(module) or (first != "*" and not first.startswith("__") and first):
             self.waiting.append((name, first, None))
             return
         self.waiting += [(name, each, None) for each in vars(module) if not each.startswith("__")]
@@ -337,46 +389,3 @@ def _kind(value: Any) -> str:
     if isinstance(value, type):
         return "class"
     return "function" if isinstance(value, FunctionType) else "value"
-
-
-def _facts_of_bytecode(function: FunctionType) -> Facts:
-    """Return the names that a function without a source may read: all that its code mentions."""
-    names: set[str] = set()
-    waiting = [function.__code__]
-    while waiting:
-        code = waiting.pop()
-        names |= set(code.co_names)
-        waiting += [c for c in code.co_consts if isinstance(c, type(code))]
-    known = {name for name in names if name in function.__globals__}
-    return Facts(reads=frozenset(known), mentions=frozenset(names))
-
-
-_merges: dict[tuple[int, ...], tuple[tuple[Facts, ...], Facts]] = {}
-
-
-def _merged(facts: tuple[Facts, ...]) -> Facts:
-    """Return the union of facts; that of the same objects as before is known."""
-    key = tuple(map(id, facts))
-    known = _merges.get(key)
-    if known is None:
-        if len(_merges) > 20_000:
-            _merges.clear()
-        known = _merges[key] = facts, _united(*facts)  # holding them, so that no other gets an id of theirs
-    return known[1]
-
-
-def _united(facts: Facts, *every: Facts) -> Facts:
-    """Add to a cell's facts what matters of the code it can call: not its names, but its effects."""
-    if not every:
-        return facts
-    return replace(
-        facts,
-        strings=facts.strings.union(*(f.strings for f in every)),
-        words=facts.words.union(*(f.words for f in every)),
-        env=facts.env.union(*(f.env for f in every)),
-        hazards=tuple(dict.fromkeys((*facts.hazards, *(h for f in every for h in f.hazards)))),
-        introspects=facts.introspects or any(f.introspects for f in every),
-        seeds=facts.seeds or any(f.seeds for f in every),
-        stores=facts.stores.union(*(f.stores for f in every)),
-        mentions=facts.mentions.union(*(f.mentions for f in every)),
-    )

@@ -114,7 +114,7 @@ class _Walk:
             return self._code(obj)
         hung = [*attributes.loose(obj).values()] if attributes.may_be_loose(type(obj)) else []
         if is_value(type(obj)):
-            return hung
+            return [*hung, type(obj)]  # a member of an enumeration comes back as its class has it
         if not isinstance(obj, FIXED):
             self.ids.add(id(obj))
         return hung + self._data(obj)
@@ -138,19 +138,19 @@ class _Walk:
         if own:
             self.ids.add(id(obj))
         if isinstance(obj, type):
-            return [*vars(obj).values(), *obj.__bases__] if own else []
+            return [*_held_by(obj), *obj.__bases__] if own else []
         if not own:
             return list(obj.__closure__ or ())
         notes = obj.__annotations__
         return [*(obj.__closure__ or ()), obj.__defaults__, obj.__kwdefaults__, notes, obj.__dict__]
 
     def _array(self, obj: Any) -> list[Any]:
+        own = [*getattr(obj, "__dict__", {}).values(), type(obj)]  # such as a mask, which is memory, too
         if obj.dtype.hasobject:
-            return [*obj.ravel().tolist(), obj.base]
-        if self.base_of(obj) is not None:
-            return []
-        self.spans.append(span(obj))
-        return []
+            return [*obj.ravel().tolist(), obj.base, *own]
+        if self.base_of(obj) is None:
+            self.spans.append(span(obj))
+        return own
 
     def _frame(self, obj: Any) -> list[Any]:
         """Note the memory and labels of a frame or series; the memory is copied on write from pandas 3 on."""
@@ -171,6 +171,11 @@ class _Walk:
                 objects += array.ravel().tolist()
             (self.guarded if copies else self.spans).append(span(array))
         return objects
+
+
+def _held_by(cls: type) -> list[Any]:
+    """Return what a class has; its fields as a dataclass say that again, with marks that all of them hold."""
+    return [part for name, part in vars(cls).items() if name != "__dataclass_fields__"]
 
 
 def is_frame(obj: Any) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from vibe_magic import closed
 from vibe_magic.errors import Undigestible
+from vibe_magic.modules import is_local, module_of
 
 from .kinds import ATOM, IMMUTABLE, TUPLE, kind_of, reduces
 
@@ -41,8 +44,16 @@ def _module(value: types.ModuleType, walk: Walk) -> Any:
     return "module", value.__name__
 
 
+@reduces("_io._IOBase", "zipfile.ZipFile", "sqlite3.Connection", "concurrent.futures._base.Executor")
+def _handle(value: Any, walk: Walk) -> Any:
+    """Take one that is closed for its looks; one that is open stands for what is outside."""
+    looks = closed.looks(value)
+    if looks is None:
+        raise Undigestible("", type(value).__name__, "it is more than its content")
+    return "closed", *looks
+
+
 @reduces(
-    "_io._IOBase",
     "itertools.count",
     "itertools.cycle",
     "itertools.chain",
@@ -51,8 +62,8 @@ def _module(value: types.ModuleType, walk: Walk) -> Any:
     "matplotlib.artist.Artist",
     "tqdm.std.tqdm",
     "threading.Thread",
+    "weakref.finalize",
     "concurrent.futures._base.Future",
-    "concurrent.futures._base.Executor",
     "IPython.core.interactiveshell.InteractiveShell",
     "ipywidgets.widgets.widget.Widget",
 )
@@ -74,7 +85,24 @@ def _asset_function(value: Any, walk: Walk) -> Any:
 
 @reduces("functools._lru_cache_wrapper")
 def _cached(value: Any, walk: Walk) -> Any:
-    return "lru_cache", value.__wrapped__, value.cache_parameters()["maxsize"]
+    given = {name: part for name, part in vars(value).items() if not name.startswith("__")}
+    given.pop("cache_parameters", None)
+    return "lru_cache", value.__wrapped__, value.cache_parameters(), given
+
+
+@reduces("typing.TypeVar", "typing.ParamSpec", "typing.TypeVarTuple", tracked=False)
+def _type_variable(value: Any, walk: Walk) -> Any:
+    if not is_local(module_of(value)):
+        return "type variable", module_of(value), value.__name__
+    fields = ("__bound__", "__constraints__", "__covariant__", "__contravariant__")
+    return "type variable", value.__name__, [getattr(value, field, None) for field in fields]
+
+
+@reduces("typing.NewType")
+def _new_type(value: Any, walk: Walk) -> Any:
+    if not is_local(module_of(value)):
+        return "new type", module_of(value), value.__name__
+    return "new type", value.__name__, value.__supertype__
 
 
 @reduces("numpy.ndarray")
@@ -83,9 +111,11 @@ def _array(value: Any, walk: Walk) -> Any:
 
     if type(value) not in (np.ndarray, np.memmap):
         return _subclass(value)
-    flags = value.flags
-    order = "F" if flags.f_contiguous and not flags.c_contiguous else "C"
-    head = ("ndarray", value.dtype.str, _fields(value.dtype), value.shape, order, flags.writeable)
+    order, axes = _order(value)
+    metadata, kind = dict(value.dtype.metadata or {}), type(value).__name__
+    rare = (axes, metadata, kind) if axes or metadata or kind != "ndarray" else ()
+    flags = (order, value.flags.writeable, *rare)
+    head = ("ndarray", value.dtype.str, _fields(value.dtype), value.shape, *flags)
     if value.dtype.hasobject:
         return (*head, value.ravel(order).tolist())
     if value.dtype.names:  # field by field: what lies between fields is not content
@@ -97,6 +127,22 @@ def _array(value: Any, walk: Walk) -> Any:
         flat = value.ravel(order)
         walk.buffer(flat.view(np.uint8) if flat.dtype.itemsize else b"")
     return head
+
+
+def _order(value: Any) -> tuple[str, tuple[int, ...]]:
+    """Return in which order the elements lie, and that of the axes where it is neither C's nor Fortran's.
+
+    Gaps between the elements do not count: what stands alone is stored without them.
+    """
+    if value.flags.c_contiguous:
+        return "C", ()
+    if value.flags.f_contiguous:
+        return "F", ()
+    axes = [axis for axis, length in enumerate(value.shape) if length > 1]
+    order = sorted(axes, key=lambda axis: -abs(value.strides[axis]))
+    if order == axes:
+        return "C", ()
+    return ("F", ()) if order == axes[::-1] else ("C", tuple(order))
 
 
 def _fields(dtype: Any) -> str:
@@ -247,6 +293,11 @@ def _tensor(value: Any, walk: Walk) -> Any:
     )
 
 
-@reduces("sqlite3.Connection", "socket.socket")
+@reduces(re.Match)
+def _match(value: re.Match[Any], walk: Walk) -> Any:
+    return "match", value.re, value.string, value.pos, value.endpos, value.regs, value.lastindex
+
+
+@reduces("socket.socket")
 def _connection(value: Any, walk: Walk) -> Any:
     raise Undigestible("", type(value).__name__, "it is a connection")

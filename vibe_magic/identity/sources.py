@@ -8,12 +8,12 @@ import linecache
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 from vibe_magic.cell import Facts, encode, facts_of, parse, unwarned
 
-__all__ = ["Meaning", "meaning_of"]
+__all__ = ["Meaning", "facts_of_bytecode", "meaning_of"]
 
 _TOP_LEVEL_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 _FUTURES = sum(
@@ -149,3 +149,15 @@ def _constant(value: Any) -> bytes:
         parts = sorted(parts) if isinstance(value, frozenset) else parts
         return f"{type(value).__name__} {[len(part) for part in parts]}".encode() + b"".join(parts)
     return f"{type(value).__name__} {value!r}".encode()
+
+
+def facts_of_bytecode(function: FunctionType) -> Facts:
+    """Return the names that a function without a source may read: all that its code mentions."""
+    names: set[str] = set()
+    waiting = [function.__code__]
+    while waiting:
+        code = waiting.pop()
+        names |= set(code.co_names)
+        waiting += [c for c in code.co_consts if isinstance(c, type(code))]
+    known = {name for name in names if name in function.__globals__}
+    return Facts(reads=frozenset(known), mentions=frozenset(names))

@@ -16,14 +16,22 @@ from vibe_magic.modules import is_local_file
 
 from .keys import combine, file_digest
 
-__all__ = ["describe_source", "loaded_static", "local_source", "module_static"]
+__all__ = [
+    "describe_source",
+    "effects_of",
+    "loaded_static",
+    "local_source",
+    "module_static",
+    "note_loaded",
+    "static_facts",
+]
 
 _loaded_from: dict[str, tuple[object, str]] = {}
 
 
 @dataclass(frozen=True)
 class _Outline:
-    """The top-level statements of a module: by the names they bind, and those that bind none."""
+    """The top-level statements of a module: by the names they bind, those that bind none, derived classes."""
 
     binds: dict[str, tuple[int, ...]]
     effects: tuple[int, ...]
@@ -31,6 +39,7 @@ class _Outline:
     reads: tuple[frozenset[str], ...]
     modules: tuple[frozenset[tuple[str, str]], ...]
     facts: tuple[Facts, ...]
+    derived: frozenset[str]
 
 
 def local_source(name: str, search_path: Sequence[str] = ()) -> str:
@@ -129,18 +138,26 @@ def _slice(path: str, stamp: str, wanted: str) -> tuple[str, frozenset[tuple[str
         return stamp, frozenset(), ()
     chosen = set(outline.effects)
     names = set(outline.binds) if wanted in ("", "*") else {wanted}
-    for index in outline.effects:
-        names |= outline.reads[index]
-    seen: set[str] = set()
-    while names:
-        name = names.pop()
-        seen.add(name)
-        for index in outline.binds.get(name, ()):
-            chosen.add(index)
-            names |= outline.reads[index] - seen
+    names = names.union(*(outline.reads[index] for index in outline.effects))
+    chosen |= _needed(outline, names)
+    if any("__subclasses__" in outline.facts[index].mentions for index in chosen):
+        chosen |= _needed(outline, names | outline.derived)
     parts = [outline.encoded[index] for index in sorted(chosen)]
     needs = frozenset(n for index in chosen for n in outline.modules[index])
     return combine("slice", *parts), needs, tuple(outline.facts[index] for index in sorted(chosen))
+
+
+def _needed(outline: _Outline, names: set[str] | frozenset[str]) -> set[int]:
+    """Return the statements that bind names, and those that bind what these read."""
+    chosen: set[int] = set()
+    waiting, seen = set(names), set[str]()
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        for index in outline.binds.get(name, ()):
+            chosen.add(index)
+            waiting |= outline.reads[index] - seen
+    return chosen
 
 
 @lru_cache(maxsize=256)
@@ -152,11 +169,13 @@ def _outline(path: str, _stamp_of_content: str) -> _Outline | None:
         return None
     binds: dict[str, list[int]] = {}
     effects: list[int] = []
-    facts = [facts_of_module(statement, called=True) for statement in tree.body]
+    facts = [facts_of_module(statement, called=True).in_module() for statement in tree.body]
+    derived = frozenset(s.name for s in tree.body if isinstance(s, ast.ClassDef) and s.bases)
+    told = derived if any(map(_is_told, tree.body)) else frozenset[str]()
     for index, (statement, fact) in enumerate(zip(tree.body, facts, strict=True)):
         for name in fact.writes:
             binds.setdefault(name, []).append(index)
-        if not _is_text(statement) and not _only_binds(statement):
+        if not _is_text(statement) and not (_only_binds(statement) and told.isdisjoint(fact.writes)):
             effects.append(index)
     return _Outline(
         {name: tuple(where) for name, where in binds.items()},
@@ -165,6 +184,30 @@ def _outline(path: str, _stamp_of_content: str) -> _Outline | None:
         tuple(fact.reads | fact.deferred for fact in facts),
         tuple(fact.modules for fact in facts),
         tuple(facts),
+        derived,
+    )
+
+
+def effects_of(module: ModuleType) -> list[tuple[bytes, Facts]]:
+    """Return the top-level statements of a loaded module that do more than to bind: their code and facts."""
+    try:
+        with open(module.__file__ or "", "rb") as file:
+            tree = parse(file.read())
+    except (OSError, SyntaxError, ValueError):
+        return []
+    found = [s for s in tree.body if not (_is_text(s) or _only_binds(s) or _is_for_scripts(s))]
+    return [(encode(statement), facts_of_module(statement)) for statement in found]
+
+
+def _is_for_scripts(statement: ast.stmt) -> bool:
+    """Tell ``if __name__ == "__main__":``, which an import passes by."""
+    return isinstance(statement, ast.If) and ast.unparse(statement.test) == "__name__ == '__main__'"
+
+
+def _is_told(statement: ast.stmt) -> bool:
+    """Tell whether a statement makes a class that does something when others derive from it."""
+    return isinstance(statement, ast.ClassDef) and (
+        bool(statement.keywords) or any(getattr(s, "name", "") == "__init_subclass__" for s in statement.body)
     )
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from . import facets
-from .audit import muted, note_touched
+from .additions import Additions
+from .audit import note_touched
 from .effects import Effects, effects, irreversible
 from .files import Files, FileState, named_files
 from .frames import Lookup
+from .log import muted
 from .paths import Scope, resolve
 from .watch import Observed, Watch
 
 __all__ = [
+    "Additions",
     "Effects",
     "FileState",
     "Files",

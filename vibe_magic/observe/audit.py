@@ -13,83 +13,21 @@ import pkgutil
 import shutil
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from types import FrameType
-from typing import Any, Final
+from typing import Any
 
-from .frames import Lookup, lookup
+from .frames import Lookup, lookup, unpickled
+from .log import APPEND, CREATE, EXCLUSIVE, MODIFY, READ, REMOVE, TRUNCATE, Log, is_muted, muted
 
-__all__ = ["Log", "is_unchanged", "listen", "muted", "note_touched", "unlisten"]
-
-READ: Final = "read"
-CREATE: Final = "create"
-TRUNCATE: Final = "truncate"
-MODIFY: Final = "modify"
-APPEND: Final = "append"
-REMOVE: Final = "remove"
+__all__ = ["is_heard", "is_unchanged", "listen", "note_touched", "tell", "unlisten"]
 
 TICK_NS = 2_000_000_000
 """Clocks of file systems are coarse: up to 2 s on FAT, a timer tick on ext4."""
 
 
-@dataclass
-class Log:
-    """What was seen while listening, in order.
-
-    Attributes
-    ----------
-    touches : list of (str, str)
-        What happened to which file, as absolute paths.
-    before : dict
-        Stamps of files just before they were opened for changing in part.
-    listed, globs : dict
-        Directories that were scanned; patterns that were expanded. Keys in order.
-    folders : dict
-        Directories that were made.
-    programs : list of str
-        Programs that were started, other than by an import.
-    network, stdin : bool
-        A connection was opened or a name looked up; standard input was read.
-    lookups : dict of object to Lookup
-        What may have been looked up in callers' frames, each once.
-    faults : list of str
-        Errors of the hook itself, which must not disturb the cell.
-    start_ns : int
-        When listening began.
-    gate : callable or None
-        Asked before a file is changed or a program started, with its name; it may raise what is no
-        `Exception`, and the effect does not happen.
-    on_lookup : callable or None
-        Told of each look into the callers' frames before it happens; it may raise likewise.
-    """
-
-    touches: list[tuple[str, str]] = field(default_factory=list)
-    before: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    listed: dict[str, None] = field(default_factory=dict)
-    globs: dict[str, None] = field(default_factory=dict)
-    folders: dict[str, None] = field(default_factory=dict)
-    programs: list[str] = field(default_factory=list)
-    network: bool = False
-    stdin: bool = False
-    lookups: dict[object, Lookup] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
-    start_ns: int = field(default_factory=time.time_ns)
-    gate: Callable[[str], None] | None = None
-    on_lookup: Callable[[Lookup], None] | None = None
-
-    def ask(self, what: str) -> None:
-        """Let the gate see what is about to change."""
-        if self.gate is not None:
-            with muted():
-                self.gate(what)
-
-
 _logs: tuple[Log, ...] = ()
 _lock = threading.Lock()
-_thread = threading.local()
 _installed = False
 
 
@@ -110,6 +48,11 @@ def unlisten(log: Log) -> None:
         _logs = tuple(other for other in _logs if other is not log)
 
 
+def is_heard() -> bool:
+    """Tell whether anybody listens."""
+    return bool(_logs)
+
+
 def note_touched(read: Iterable[str], written: Iterable[str], base: str) -> None:
     """Let whoever listens know of files that a restored call read and wrote when it was computed."""
     for log in _logs:
@@ -117,15 +60,13 @@ def note_touched(read: Iterable[str], written: Iterable[str], base: str) -> None
         log.touches += [(CREATE, os.path.normpath(os.path.join(base, name))) for name in written]
 
 
-@contextmanager
-def muted() -> Iterator[None]:
-    """Do not note what this thread does: our own reading is no part of a cell."""
-    before = getattr(_thread, "muted", False)
-    _thread.muted = True
-    try:
-        yield
-    finally:
-        _thread.muted = before
+def tell(note: Callable[[Log], None]) -> None:
+    """Have something noted that is no audit event, by all logs that listen."""
+    if is_muted():
+        return
+    with muted():
+        for log in _logs:
+            note(log)
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:
@@ -133,7 +74,7 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
     if not _logs:
         return
     note = _NOTES.get(event)
-    if note is None or getattr(_thread, "muted", False):
+    if note is None or is_muted():
         return
     for log in _logs:
         try:
@@ -206,7 +147,8 @@ def _actions(path: str, flags: int) -> tuple[str, ...]:
     if access == os.O_RDONLY:
         return (READ,)
     if not os.path.lexists(path):
-        return (CREATE,) if flags & os.O_CREAT else (READ,)
+        created = EXCLUSIVE if flags & os.O_EXCL else CREATE
+        return (created,) if flags & os.O_CREAT else (READ,)
     if flags & os.O_TRUNC:
         return (TRUNCATE,)
     if flags & os.O_APPEND:
@@ -256,7 +198,8 @@ def _made(log: Log, path: Any, _mode: int = 0, directory: int = -1) -> None:
 
 
 def _scanned(log: Log, path: Any = None) -> None:
-    if sys._getframe(2).f_code.co_filename.endswith(_SEARCHERS):
+    file = sys._getframe(2).f_code.co_filename
+    if file.endswith(_SEARCHERS) or (file == pkgutil.__file__ and _is_below_import()):
         return
     name = _absolute(path)
     if name is not None:
@@ -292,12 +235,17 @@ def _is_library_query(program: str) -> bool:
 
     Libraries look for cores, fonts and compilers by running small programs, mostly on import.
     """
-    frame: FrameType | None = sys._getframe(3)
+    return _is_below_import() or program in _QUERIES
+
+
+def _is_below_import() -> bool:
+    """Tell whether an import is under way, so that what happens is of the module's making."""
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
             return True
         frame = frame.f_back
-    return program in _QUERIES
+    return False
 
 
 def _networked(log: Log, *_: Any) -> None:
@@ -314,12 +262,20 @@ def _asked(log: Log, *_: Any) -> None:
 
 def _framed(log: Log, *_: Any) -> None:
     with muted():  # looking who it is takes hold of a frame, too
-        found = lookup(sys._getframe(2))
-        if found is None:
-            return
-        log.lookups.setdefault(found.key, found)
-        if log.on_lookup is not None:
-            log.on_lookup(found)
+        _looked(log, lookup(sys._getframe(2)))
+
+
+def _found_by_pickle(log: Log, module: str, name: str) -> None:
+    with muted():
+        _looked(log, unpickled(module, name))
+
+
+def _looked(log: Log, found: Lookup | None) -> None:
+    if found is None:
+        return
+    log.lookups.setdefault(found.key, found)
+    if log.on_lookup is not None:
+        log.on_lookup(found)
 
 
 _SEARCHERS = (
@@ -328,7 +284,6 @@ _SEARCHERS = (
     os.path.join("importlib", "metadata", "__init__.py"),
     os.path.join("importlib_metadata", "__init__.py"),
     os.path.join("pkg_resources", "__init__.py"),
-    pkgutil.__file__,
 )
 _QUERIES = frozenset({"fc-list", "getconf", "ldconfig", "ldconfig.real", "lscpu", "nproc", "sysctl", "uname"})
 
@@ -365,4 +320,5 @@ _NOTES: dict[str, Callable[..., None]] = {
     "http.client.connect": _networked,
     "builtins.input": _asked,
     "sys._getframe": _framed,
+    "pickle.find_class": _found_by_pickle,
 }

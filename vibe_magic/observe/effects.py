@@ -9,10 +9,13 @@ import signal
 import sys
 import threading
 import warnings
+import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-__all__ = ["Effects", "effects", "irreversible"]
+from vibe_magic.modules import is_local
+
+__all__ = ["Effects", "counts", "effects", "irreversible", "is_own"]
 
 _STREAMS = ("stdin", "stdout", "stderr")
 _HOOKS = ("excepthook", "displayhook", "unraisablehook", "breakpointhook")
@@ -54,6 +57,7 @@ def effects(shell: Any = None) -> Effects:
     found["builtins"] = {k: id(v) for k, v in vars(builtins).items() if k not in _PASSING}
     found["logging handlers"] = _logging_outlets()
     found["an open figure"] = _figures()
+    found["a finalizer"] = _finalizers()
     if shell is not None:
         found.update(_shell_effects(shell))
     return found
@@ -99,6 +103,20 @@ def _figures() -> tuple[tuple[object, ...], ...]:
     return tuple((number, *_drawn(held.canvas.figure)) for number, held in module.Gcf.figs.items())
 
 
+def _finalizers() -> tuple[int, ...]:
+    """Return what `weakref.finalize` is to call for the notebook; libraries clean up after themselves."""
+    registry: Mapping[Any, Any] = getattr(weakref.finalize, "_registry", {})
+    return tuple(id(one) for one, info in tuple(registry.items()) if is_own(info.func))
+
+
+def is_own(callback: Any) -> bool:
+    """Tell a callback of the notebook, of a local module or of the builtins from one of a library."""
+    while isinstance(callback, functools.partial):
+        callback = callback.func
+    home = getattr(callback, "__module__", None) or type(getattr(callback, "__self__", callback)).__module__
+    return home == "builtins" or is_local(home)
+
+
 def _drawn(figure: Any) -> tuple[object, ...]:
     """Return what tells that something was added to a figure, without drawing it."""
     axes = [(id(axes), repr(axes), len(axes.get_children()), axes.get_aspect()) for axes in figure.axes]
@@ -108,7 +126,7 @@ def _drawn(figure: Any) -> tuple[object, ...]:
 def _shell_effects(shell: Any) -> dict[str, Any]:
     """Return the parts that a cell may have added to the shell."""
     magics = shell.magics_manager.magics
-    named = {kind: {k: v for k, v in found.items() if _counts(v)} for kind, found in magics.items()}
+    named = {kind: {k: v for k, v in found.items() if counts(v)} for kind, found in magics.items()}
     events = shell.events.callbacks
     transformers = [*shell.input_transformers_cleanup, *shell.input_transformers_post]
     return {
@@ -124,14 +142,13 @@ def _shell_effects(shell: Any) -> dict[str, Any]:
 def _printers(shell: Any) -> tuple[int, ...]:
     formatters: Iterable[Any] = shell.display_formatter.formatters.values()
     return tuple(
-        sum(map(_counts, [*one.type_printers.values(), *one.deferred_printers.values()]))
-        for one in formatters
+        sum(map(counts, [*one.type_printers.values(), *one.deferred_printers.values()])) for one in formatters
     )
 
 
 def _ids(found: Iterable[Any]) -> tuple[int, ...]:
     """Return the identities of callbacks that a cell may have meant."""
-    return tuple(id(_function(one)) for one in found if _counts(one))
+    return tuple(id(_function(one)) for one in found if counts(one))
 
 
 def _function(callback: Any) -> Callable[..., Any]:
@@ -140,7 +157,7 @@ def _function(callback: Any) -> Callable[..., Any]:
     return function
 
 
-def _counts(callback: Any) -> bool:
+def counts(callback: Any) -> bool:
     """Tell a callback of the notebook or of a library from those of the machinery."""
     while isinstance(callback, functools.partial):
         callback = callback.func

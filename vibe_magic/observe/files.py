@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from .audit import muted
+from .log import muted
 from .paths import relative, resolve
 
 __all__ = ["FileState", "Files", "named_files"]

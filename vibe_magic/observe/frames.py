@@ -14,9 +14,9 @@ from types import FrameType
 from typing import Any
 
 from vibe_magic.cell import words_in
-from vibe_magic.modules import is_local
+from vibe_magic.modules import is_local, loaded
 
-__all__ = ["Lookup", "lookup"]
+__all__ = ["Lookup", "lookup", "unpickled"]
 
 _NOTEBOOK = "__main__"
 _PACKAGE = __name__.partition(".")[0]
@@ -30,12 +30,13 @@ _LOOKING = frozenset({"_getframe", "currentframe", "stack"})
 
 @dataclass(eq=False)
 class Lookup:
-    """What one look into the callers' frames may have been after.
+    """What one look into the callers' frames, or of a pickle into a module, may have been after.
 
     Attributes
     ----------
     scopes : set of str
-        The person's own modules whose code has called; the notebook is ``__main__``.
+        The person's own modules whose code has called, or the module that the pickle names; the notebook is
+        ``__main__``.
     words : set of str
         All that may be a name in the texts that the code at hand holds.
     values : dict of str to object
@@ -85,6 +86,24 @@ def lookup(asker: FrameType | None) -> Lookup | None:
         return None
     if found.in_notebook:
         found.values = {word: last.f_globals[word] for word in found.words if word in last.f_globals}
+    return found
+
+
+def unpickled(module: str, name: str) -> Lookup | None:
+    """Return what a pickle looks up by its name: code that no text of the notebook needs to mention.
+
+    Parameters
+    ----------
+    module, name : str
+        As the pickle has them; the standard library's and our own do not count.
+    """
+    top = module.partition(".")[0]
+    if top == _PACKAGE or top in sys.stdlib_module_names:
+        return None
+    word = name.partition(".")[0]
+    found = Lookup({module}, {word})
+    notebook = vars(loaded(module)) if found.in_notebook else {}
+    found.values = {word: notebook[word]} if word in notebook else {}
     return found
 
 

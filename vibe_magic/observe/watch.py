@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from . import audit, native
+from . import audit, native, questions, records
+from .effects import is_own
 from .files import Files, FileState
 from .frames import Lookup
+from .log import APPEND, CREATE, EXCLUSIVE, MODIFY, READ, Log, muted
 from .paths import Scope, resolve
 
 if TYPE_CHECKING:
@@ -40,11 +42,19 @@ class Observed:
     network, stdin : bool
         It used the network; it asked for input.
     threads : tuple of str
-        Threads and asyncio tasks that it started and that go on.
+        Threads, asyncio tasks and callbacks of the event loop that it started and that go on.
+    asked : bool
+        It asked what files are like, without opening them.
+    env : dict of str to str or None
+        Environment variables that it asked for, as they were then.
+    unseen : tuple of str
+        What it asked in ways that cannot be followed.
     lookups : tuple of Lookup
         What it, or a library for it, may have looked up in callers' frames.
     gaps : tuple of str
         Why something may have been missed.
+    handlers : tuple of str
+        Classes of the handlers that got a log record from it, other than those that only show it.
     """
 
     read: Mapping[str, FileState] = field(default_factory=dict)
@@ -55,8 +65,12 @@ class Observed:
     network: bool = False
     stdin: bool = False
     threads: tuple[str, ...] = ()
+    asked: bool = False
+    env: Mapping[str, str | None] = field(default_factory=dict)
+    unseen: tuple[str, ...] = ()
     lookups: tuple[Lookup, ...] = ()
     gaps: tuple[str, ...] = ()
+    handlers: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -106,10 +120,11 @@ class Watch:
         self._scope = Scope(files.base, self._skip)
         self._inotify = native.Inotify() if see_native else None
         if self._inotify is not None:
-            with audit.muted():
+            with muted():
                 self._inotify.watch_tree(files.base, self._skip)
         self._named: Mapping[str, str] = {}
-        self._log: audit.Log | None = None
+        self._log: Log | None = None
+        self._records: dict[str, None] = {}
         self._threads: frozenset[int] = frozenset()
         self._tasks: frozenset[int] = frozenset()
 
@@ -123,17 +138,20 @@ class Watch:
         """
         if self._log is not None:
             audit.unlisten(self._log)
+            records.unlisten(self._records)
         self._named = dict(named or {})
         self._threads = frozenset(map(id, threading.enumerate()))
-        self._tasks = frozenset(map(id, _tasks()))
+        self._tasks = frozenset(map(id, (*_tasks(), *_timers())))
         if self._inotify is not None:
             for path in filter(self._scope.counts, map(self._path, self._named)):
                 self._inotify.watch(os.path.dirname(os.path.realpath(path)))
-            with audit.muted():
+            with muted():
                 self._inotify.drain()
         gate = None if self._gate is None else self._asked
-        self._log = audit.Log(gate=gate, on_lookup=self._on_lookup)
+        self._log = Log(gate=gate, on_lookup=self._on_lookup)
         audit.listen(self._log)
+        questions.attend()
+        self._records = records.listen()
 
     def stop(self) -> Observed:
         """End, and return what was seen since `start`; empty if never begun."""
@@ -141,7 +159,9 @@ class Watch:
         if log is None:
             return Observed()
         audit.unlisten(log)
-        with audit.muted():
+        questions.leave()
+        records.unlisten(self._records)
+        with muted():
             events = self._inotify.drain() if self._inotify is not None else []
         fates = self._fates(log, events)
         written = self._written(log, fates)
@@ -162,8 +182,12 @@ class Watch:
             network=log.network,
             stdin=log.stdin,
             threads=self._left(),
+            asked=any(map(self._counts, log.asked)),
+            env=log.env,
+            unseen=tuple(log.unseen),
             lookups=tuple(log.lookups.values()),
             gaps=self._gaps(log),
+            handlers=tuple(self._records),
         )
 
     def close(self) -> None:
@@ -180,11 +204,11 @@ class Watch:
     def _path(self, name: str) -> str:
         return resolve(name, self._files.base)
 
-    def _fates(self, log: audit.Log, events: list[native.Event]) -> dict[str, _Fate]:
+    def _fates(self, log: Log, events: list[native.Event]) -> dict[str, _Fate]:
         """Put together what both sources tell about each file."""
         fates: dict[str, _Fate] = {}
         for action, path in log.touches:
-            if self._counts(path):
+            if self._counts(path) and (action != READ or path not in log.folders):
                 _tell(fates.setdefault(path, _Fate()), action)
         native_changes = {e.path for e in events if e.mask & native.CHANGES}
         for path, fate in fates.items():
@@ -197,7 +221,7 @@ class Watch:
                 _tell_native(fates.setdefault(known, _Fate()), masks, known not in seen.values())
         return fates
 
-    def _is_unchanged(self, log: audit.Log, path: str, native_changes: set[str]) -> bool:
+    def _is_unchanged(self, log: Log, path: str, native_changes: set[str]) -> bool:
         """Tell whether a file opened for changing in part was only read."""
         if self._inotify is not None and self._inotify.covers(path):
             return os.path.realpath(path) not in native_changes
@@ -206,7 +230,7 @@ class Watch:
     def _counts(self, path: str) -> bool:
         return self._scope.counts(path) and path not in _module_files(path)
 
-    def _written(self, log: audit.Log, fates: dict[str, _Fate]) -> dict[str, FileState]:
+    def _written(self, log: Log, fates: dict[str, _Fate]) -> dict[str, FileState]:
         written = {}
         for path, fate in fates.items():
             if not fate.written:
@@ -219,20 +243,20 @@ class Watch:
                 written[self._scope.name(path)] = self._files.state(path, "folder")
         return written
 
-    def _read(
-        self, log: audit.Log, fates: dict[str, _Fate], events: list[native.Event]
-    ) -> dict[str, FileState]:
+    def _read(self, log: Log, fates: dict[str, _Fate], events: list[native.Event]) -> dict[str, FileState]:
         outputs = {self._scope.name(path) for path, fate in fates.items() if fate.written}
         kinds = {self._scope.name(path): "" for path, fate in fates.items() if fate.read_first}
         kinds |= {self._scope.name(path): "" for path in self._listed(log, fates, events)}
         kinds |= {self._scope.name(p): "glob" for p in log.globs if self._scope.counts(p)}
+        for path in filter(self._counts, log.asked.keys() - log.folders.keys()):
+            kinds.setdefault(self._scope.name(path), "folder")
         for name, kind in self._named.items():
             path = self._path(name)
             if self._scope.counts(path):
                 kinds.setdefault(self._scope.name(path), kind)
         return {name: self._files.state(name, kind) for name, kind in kinds.items() if name not in outputs}
 
-    def _listed(self, log: audit.Log, fates: dict[str, _Fate], events: list[native.Event]) -> list[str]:
+    def _listed(self, log: Log, fates: dict[str, _Fate], events: list[native.Event]) -> list[str]:
         """Return the directories whose names the run saw.
 
         Front ends and file browsers open directories all the time; so an opened directory counts
@@ -254,9 +278,10 @@ class Watch:
         tasks = [
             task.get_name() for task in _tasks() if id(task) not in self._tasks and not _is_kernel_task(task)
         ]
-        return (*threads, *tasks)
+        timers = ["a callback of the event loop" for timer in _timers() if id(timer) not in self._tasks]
+        return (*threads, *tasks, *timers[:1])
 
-    def _gaps(self, log: audit.Log) -> tuple[str, ...]:
+    def _gaps(self, log: Log) -> tuple[str, ...]:
         if self._inotify is not None and not self._inotify.complete:
             return (*log.faults, "not all directories could be watched")
         return tuple(log.faults)
@@ -264,14 +289,14 @@ class Watch:
 
 def _tell(fate: _Fate, action: str) -> None:
     """Add what Python did to a file."""
-    if action == audit.READ:
+    if action == READ:
         fate.read_first |= not fate.written
         return
     if not fate.written:
-        fate.created = action == audit.CREATE
-        fate.partly = action == audit.MODIFY
-    fate.appended_only &= action == audit.APPEND
-    fate.in_part &= action in {audit.APPEND, audit.MODIFY}
+        fate.created = action in {CREATE, EXCLUSIVE}
+        fate.partly = action in {MODIFY, EXCLUSIVE}  # to run twice is another thing
+    fate.appended_only &= action == APPEND
+    fate.in_part &= action in {APPEND, MODIFY}
     fate.written = True
 
 
@@ -322,6 +347,17 @@ def _tasks() -> list[asyncio.Task[Any]]:
         return []
 
 
+def _timers() -> list[Any]:
+    """Return the callbacks of the notebook that wait in the loop of this thread, if one runs."""
+    module = sys.modules.get("asyncio")
+    try:
+        loop = None if module is None else module.get_running_loop()
+    except RuntimeError:
+        return []
+    waiting = (*getattr(loop, "_ready", ()), *getattr(loop, "_scheduled", ()))
+    return [one for one in waiting if not one.cancelled() and is_own(one._callback)]
+
+
 def _is_kernel_task(task: asyncio.Task[Any]) -> bool:
     """Tell the tasks of the kernel and of its event loop from those of a cell."""
     code = getattr(task.get_coro(), "cr_code", None)
@@ -332,12 +368,15 @@ def _is_kernel_task(task: asyncio.Task[Any]) -> bool:
 def _is_plumbing(thread: threading.Thread) -> bool:
     """Tell threads that a library keeps for itself from those that do a cell's work.
 
-    These are the debugger's, the progress bars' monitor, and workers of a pool that wait for work.
+    These are the debugger's, the progress bars' monitor, and threads of a pool that wait for work: one that
+    looks after processes waits for their results in the same way, but then it knows of pending work.
     """
     if getattr(thread, "pydev_do_not_trace", False) or type(thread).__module__.startswith("tqdm"):
         return True
     if thread.name.startswith("vibe_magic"):
         return True
+    if getattr(thread, "pending_work_items", None):
+        return False
     frame = sys._current_frames().get(thread.ident or 0)
     while frame is not None and _is_waiting(frame):
         frame = frame.f_back
@@ -346,10 +385,13 @@ def _is_plumbing(thread: threading.Thread) -> bool:
 
 
 def _is_waiting(frame: FrameType) -> bool:
-    return frame.f_code.co_filename in {threading.__file__, _QUEUE_FILE}
+    return frame.f_code.co_filename in _WAITING
 
 
-_QUEUE_FILE = os.path.join(os.path.dirname(threading.__file__), "queue.py")
+_WAITING = frozenset(
+    os.path.join(os.path.dirname(threading.__file__), name)
+    for name in ("threading.py", "queue.py", "selectors.py")
+)
 _POOLS = tuple(
     os.path.join("", *parts, "")
     for parts in (("concurrent", "futures"), ("multiprocessing",), ("externals", "loky"))

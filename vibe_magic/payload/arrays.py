@@ -2,7 +2,7 @@
 
 An array is stored with its own memory. A view is stored as a view only where that can be told: its
 base is stored too, or another view overlaps it, or it is not contiguous; a slice that stands alone
-takes only its part.
+takes only its part. Masked arrays, matrices, records and other subclasses are plain views with a class.
 """
 
 from __future__ import annotations
@@ -33,6 +33,21 @@ class Views:
     keep: frozenset[int] = frozenset()
     met: set[int] = field(default_factory=set)
     cuts: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    plain: dict[int, tuple[Any, Any]] = field(default_factory=dict)
+
+    def memory_of(self, owner: Any) -> Any:
+        """Return the one plain array that stands for the memory of an owner of any class."""
+        if type(owner).__name__ == "ndarray":
+            return owner
+        if id(owner) not in self.plain:
+            self.plain[id(owner)] = owner, _plain(owner)
+        return self.plain[id(owner)][1]
+
+    def owner_of(self, array: Any) -> Any:
+        """Return the array whose memory a plain one looks into, None if it has its own or stands for it."""
+        owner = _owner(array)
+        known = self.plain.get(id(owner))
+        return None if known is not None and known[1] is array else owner
 
     def shared(self) -> frozenset[int]:
         """Return the ids of bases of which a part was cut out that somebody else sees."""
@@ -58,7 +73,7 @@ class Owners:
 
     def of(self, array: Any) -> Any:
         """Return the array that another one is to be stored as a view of, or None."""
-        owner = _owner(array)
+        owner = _owner(array) if is_plain_inside(type(array)) else None
         candidates = self._by_owner.get(id(owner), ()) if owner is not None else ()
         return next((base for base in candidates if _is_inside(base, array)), None)
 
@@ -80,29 +95,79 @@ def reduce_array(packer: Packer, array: Any) -> Any:
     if base is not None:
         place = (array.dtype, array.shape, array.strides, *_place(base, array))
         return view_of, (base, *place, base.shape, base.strides)
-    base = _owner(array)
+    owner = _owner(array)
+    base = views.owner_of(array)
+    _refuse_buffers(array if owner is None else owner)
     if base is not None and _keeps(packer, base, array):
         views.met.add(id(base))
-        return view_of, (base, array.dtype, array.shape, array.strides, *_place(base, array))
+        place = (array.dtype, array.shape, array.strides, *_place(base, array))
+        return view_of, (views.memory_of(base), *place)
     if base is not None:
         views.cuts.setdefault(id(base), []).append(_span(array))
-    views.met.add(id(array))
+    views.met.add(id(array if owner is None or base is not None else owner))
     return _by_memory(array) if _is_plain(array.dtype) else _by_objects(array)
 
 
-def reduce_subclass(_packer: Packer, array: Any) -> tuple[Any, ...]:
+def reduce_subclass(packer: Packer, array: Any) -> Any:
     """Reduce a matrix, record array or memory map to a plain array of its content."""
+    if not is_plain_inside(type(array)):
+        return NotImplemented
+    plain = packer.views.memory_of(array) if _owner(array) is None else _plain(array)
+    args = (plain, type(array), array.dtype)
+    if not _is_masked(type(array)):
+        return as_subclass, args
+    return as_subclass, args, dict(vars(array)), None, None, set_mask
+
+
+def is_plain_inside(cls: Any) -> bool:
+    """Tell whether arrays of a class are a plain array, and what hangs on it; not if it says otherwise."""
     import numpy as np
 
-    return as_subclass, (array.view(np.ndarray), type(array), array.dtype)
+    if cls is np.ndarray:
+        return True
+    known = np.ma.MaskedArray if _is_masked(cls) else np.ndarray
+    rules = ("__reduce__", "__reduce_ex__", "__setstate__", "__getstate__")
+    says = any(getattr(cls, rule, None) is not getattr(known, rule, None) for rule in rules)
+    return issubclass(cls, np.ndarray) and not says
+
+
+def _is_masked(cls: Any) -> bool:
+    import numpy as np
+
+    return issubclass(cls, np.ma.MaskedArray)
+
+
+def _plain(array: Any) -> Any:
+    import numpy as np
+
+    return np.ndarray.view(array, np.ndarray)  # a subclass may have a view of its own
 
 
 def _owner(array: Any) -> Any:
-    """Return the plain array that holds the memory, None if it is this one or no plain array."""
+    """Return the array, of whatever class, that holds the memory; None if it is this one."""
+    import numpy as np
+
     found, base = None, array.base
-    while type(base) is type(array):
+    while isinstance(base, np.ndarray):
         found, base = base, base.base
     return found
+
+
+def _refuse_buffers(owner: Any) -> None:
+    """Refuse memory that others change without being arrays: a file that is written, a bytearray.
+
+    Raises
+    ------
+    TypeError
+        The array looks into such memory.
+    """
+    if getattr(owner, "mode", None) in ("r+", "w+"):
+        raise TypeError("what is written to it goes to its file")
+    seen = (
+        owner.base.obj if isinstance(owner.base, memoryview) else None
+    )  # of what we read back there is none
+    if not (seen is None or memoryview(seen).readonly):
+        raise TypeError(f"it looks into the memory of a {type(seen).__name__}")
 
 
 def _keeps(packer: Packer, base: Any, array: Any) -> bool:
@@ -226,6 +291,15 @@ def as_subclass(array: Any, cls: Any, dtype: Any) -> Any:
     if made.dtype is not dtype and made.dtype != dtype:
         made.dtype = dtype
     return made
+
+
+def set_mask(array: Any, state: dict[str, Any]) -> None:
+    """Give a masked array its mask; that there is none is said by one object of numpy's."""
+    import numpy as np
+
+    if not isinstance(state["_mask"], np.ndarray):
+        state["_mask"] = np.ma.nomask
+    vars(array).update(state)
 
 
 def set_read_only(array: Any, state: Any) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import gc
 import sys
 import typing
+from collections.abc import Iterable
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
@@ -37,9 +39,9 @@ def _named(packer: Packer, cls: type) -> tuple[Any, ...]:
 def _by_value(cls: type) -> tuple[Any, ...]:
     """Let cloudpickle take the class apart, then put right what it loses.
 
-    It leaves out the qualified name of a class that is no enum, and marks the class so that the
-    process that stored it gets back the very class it has. A restored class is a new one, as it
-    would be had the cell run.
+    It sorts the members, leaves out the qualified name of a class that is no enum, and marks the
+    class so that the process that stored it gets back the very class it has. A restored class is a
+    new one, as it would be had the cell run.
     """
     from cloudpickle import cloudpickle
 
@@ -47,7 +49,14 @@ def _by_value(cls: type) -> tuple[Any, ...]:
     make, args, *rest = reduced
     if make is cloudpickle._make_skeleton_class:
         args[3]["__qualname__"] = cls.__qualname__
+    if isinstance(rest[0], tuple):
+        rest[0] = ({name: rest[0][0][name] for name in _in_order(rest[0][0], cls)}, *rest[0][1:])
     return make, (*args[:-2], None, args[-1]), *rest
+
+
+def _in_order(members: Iterable[str], cls: type) -> list[str]:
+    places = {name: place for place, name in enumerate(vars(cls))}
+    return sorted(members, key=lambda name: places.get(name, 0))
 
 
 def reduce_method(_packer: Packer, method: MethodType) -> tuple[Any, ...]:
@@ -61,17 +70,47 @@ def reduce_method(_packer: Packer, method: MethodType) -> tuple[Any, ...]:
 
 
 def reduce_lru_cache(packer: Packer, wrapper: Any) -> Any:
-    """Reduce a memoised function; what it remembers cannot be read, so it must remember nothing."""
+    """Reduce a memoised function without what it remembers, which nobody else may share a part of."""
     module = sys.modules.get(wrapper.__module__)
     if not packer.defines(wrapper) and getattr(module, wrapper.__qualname__, None) is wrapper:
         packer.met_module(wrapper.__module__)
         return NotImplemented
-    if any(wrapper.cache_info()[:2]):
-        raise TypeError("the results that a functools cache remembers cannot be stored")
+    if not _remembers_atoms(wrapper):
+        raise TypeError("the objects that a functools cache remembers cannot be stored")
     settings = wrapper.cache_parameters()
     state = {k: v for k, v in vars(wrapper).items() if k != "cache_parameters"}
     args = (wrapper.__wrapped__, settings["maxsize"], settings["typed"])
     return make_lru_cache, args, state, None, None, set_attributes
+
+
+def _remembers_atoms(wrapper: Any) -> bool:
+    """Tell whether all that a functools cache remembers are plain values that cannot change.
+
+    The cache itself is out of reach but for the garbage collector. Unbounded, it is a dict of results;
+    bounded, a dict of links, whose arguments and results count as the wrapper's own.
+    """
+    if not wrapper.cache_info().currsize:
+        return True
+    own = (wrapper.__wrapped__, vars(wrapper), *gc.get_referents(_EMPTY))
+    parts = [part for part in gc.get_referents(wrapper) if not any(part is one for one in own)]
+    if wrapper.cache_parameters()["maxsize"] is None:
+        parts = [result for cache in parts for result in cache.values()]
+    return all(_is_atom(part) or _is_cache(part) for part in parts)
+
+
+_EMPTY = functools.lru_cache(maxsize=None)(lambda: None)
+"""Refers to what all functools caches refer to, such as the mark before keyword arguments."""
+
+
+def _is_cache(part: object) -> bool:
+    values = part.values() if type(part) is dict else ()
+    return bool(values) and all(type(value).__name__ == "_lru_list_elem" for value in values)
+
+
+def _is_atom(value: object) -> bool:
+    if isinstance(value, tuple | frozenset) and type(value) in (tuple, frozenset):
+        return all(_is_atom(part) or any(part is one for one in gc.get_referents(_EMPTY)) for part in value)
+    return value is None or type(value) in (bool, int, float, complex, str, bytes)
 
 
 def reduce_new_type(packer: Packer, new_type: Any) -> Any:
@@ -80,6 +119,21 @@ def reduce_new_type(packer: Packer, new_type: Any) -> Any:
         packer.met_module(new_type.__module__)
         return NotImplemented
     return make_new_type, (new_type.__qualname__, new_type.__supertype__, new_type.__module__)
+
+
+def reduce_weak_keys(_packer: Packer, known: Any) -> Any:
+    """Reduce what is known by class, as what `functools.singledispatch` has found, to its items.
+
+    Where other objects are the keys, nothing says who keeps them alive, and they cannot be stored.
+    """
+    if not all(isinstance(key, type) for key in known):
+        raise TypeError("objects that are held weakly cannot be stored")
+    return type(known), (), None, None, iter(list(known.items()))
+
+
+def refuse_finalizer(_packer: Packer, _finalizer: Any) -> Any:
+    """Refuse what waits for the end of an object of this process."""
+    raise TypeError("it waits for the end of an object")
 
 
 def make_new_type(name: str, supertype: Any, module: str) -> Any:

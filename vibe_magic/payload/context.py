@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
+from vibe_magic.payload.functions import importable
+
 __all__ = ["Context"]
 
 _BY_VALUE = (str, bytes, int, float, complex, bool, type(None), ModuleType, BuiltinFunctionType)
@@ -42,9 +44,9 @@ class Context:
         if isinstance(value, _BY_VALUE):
             return False
         if isinstance(value, FunctionType):
-            return value.__globals__ is self.namespace
+            return value.__globals__ is self.namespace or not importable(value)
         if isinstance(value, type):
-            return self.owns(value)
+            return self.owns(value) or not importable(value)
         return not (isinstance(value, tuple | frozenset) and not value)
 
     def owns(self, cls: type) -> bool:

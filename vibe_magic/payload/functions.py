@@ -24,7 +24,7 @@ _ATTRIBUTES = ("__defaults__", "__kwdefaults__", "__annotations__", "__type_para
 
 def reduce_function(packer: Packer, function: FunctionType) -> Any:
     """Reduce a function to its name where a module or class holds it, to its code otherwise."""
-    if function.__globals__ is not packer.context.namespace and _importable(function):
+    if function.__globals__ is not packer.context.namespace and importable(function):
         packer.met_module(function.__module__)
         return NotImplemented
     packer.inert = False
@@ -48,13 +48,14 @@ def reduce_code(_packer: Packer, code: CodeType) -> Reduced:
     return make_code, _frozen(code)
 
 
-def _importable(function: FunctionType) -> bool:
-    if function.__module__ in (None, "__main__"):
+def importable(code: FunctionType | type) -> bool:
+    """Tell whether a function or class is what a module has under its name."""
+    if code.__module__ in (None, "__main__"):
         return False
-    found: object = sys.modules.get(function.__module__)
-    for part in function.__qualname__.split("."):
+    found: object = sys.modules.get(code.__module__)
+    for part in code.__qualname__.split("."):
         found = getattr(found, part, None)
-    return found is function
+    return found is code
 
 
 def _frozen(code: CodeType) -> tuple[bytes, bytes]:

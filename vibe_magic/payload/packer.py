@@ -5,6 +5,7 @@ from __future__ import annotations
 import copyreg
 import io
 import pickle
+import re
 import struct
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from types import CellType, CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
-from vibe_magic import attributes
+from vibe_magic import attributes, closed
 from vibe_magic.collector import paused
 from vibe_magic.payload import arrays, classes, frames, functions, loader, plain
 from vibe_magic.payload.context import Context
@@ -34,6 +35,9 @@ _TRUSTED = frozenset(
 )
 """Packages whose objects are known to come back when they could be stored."""
 
+_CODED = frozenset({"polars.expr.expr.Expr"})
+"""Classes of these whose objects may hold Python functions, of which they do not store everything."""
+
 _INERT = frozenset(
     """
     builtins numpy pandas polars pyarrow scipy sklearn datetime collections decimal fractions pathlib
@@ -43,19 +47,20 @@ _INERT = frozenset(
 """Packages whose objects come back the same whenever they are read, and change nothing by that."""
 
 _EXACT: dict[str, Callable[[Packer, Any], Any]] = {
+    **dict.fromkeys(closed.KINDS, plain.reduce_handle),
+    "_io.TextIOWrapper": plain.reduce_text_file,
     "numpy.ndarray": arrays.reduce_array,
-    "numpy.memmap": arrays.reduce_subclass,
-    "numpy.matrix": arrays.reduce_subclass,
-    "numpy.recarray": arrays.reduce_subclass,
-    "numpy.rec.recarray": arrays.reduce_subclass,
     "polars.dataframe.frame.DataFrame": frames.reduce_polars_frame,
     "polars.series.series.Series": frames.reduce_polars_series,
     "pandas._libs.internals.BlockValuesRefs": frames.reduce_refs,
     "functools._lru_cache_wrapper": classes.reduce_lru_cache,
     "typing.NewType": classes.reduce_new_type,
+    "weakref.WeakKeyDictionary": classes.reduce_weak_keys,
 }
 _INHERITED: dict[str, Callable[[Packer, Any], Any]] = {
+    "numpy.ndarray": arrays.reduce_subclass,
     "builtins.BaseException": plain.reduce_error,
+    "weakref.finalize": classes.refuse_finalizer,
     "pandas._libs.internals.Block": frames.reduce_block,
     "pandas.Index": frames.reduce_index,
     "pandas.core.indexes.base.Index": frames.reduce_index,
@@ -67,6 +72,7 @@ _BY_TYPE: dict[type, Callable[[Packer, Any], Any]] = {
     CodeType: functions.reduce_code,
     MethodType: classes.reduce_method,
     MappingProxyType: plain.reduce_proxy,
+    re.Match: plain.reduce_match,
     memoryview: plain.reduce_memoryview,
     **dict.fromkeys(plain.VIEWS, plain.reduce_dict_view),
 }
@@ -112,6 +118,7 @@ class Packer(pickle.Pickler):
             return classes.reduce_class
         self.inert = self.inert and _top(cls.__module__) in _INERT and cls not in (ModuleType, CodeType)
         found = _BY_TYPE.get(cls) or _EXACT.get(_full_name(cls))
+        self.doubtful = self.doubtful or _full_name(cls) in _CODED
         if not found and not _comes_back(cls):
             self.met_module(cls.__module__)
         for ancestor in () if found else cls.__mro__:
@@ -213,9 +220,7 @@ def calm() -> Iterator[None]:
 def _dispatch_table() -> dict[Any, Any]:
     from cloudpickle import cloudpickle
 
-    table = {**copyreg.dispatch_table, **cloudpickle.Pickler._dispatch_table}
-    table[io.TextIOWrapper] = plain.reduce_text_file
-    return table
+    return {**copyreg.dispatch_table, **cloudpickle.Pickler._dispatch_table}
 
 
 def _with_attributes(found: Callable[[Packer, Any], Any] | None) -> Callable[[Packer, Any], Any]:

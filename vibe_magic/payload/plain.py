@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gc
+import re
 import sys
 from collections import OrderedDict
 from types import GetSetDescriptorType, MappingProxyType
 from typing import TYPE_CHECKING, Any
+
+from vibe_magic import closed
 
 if TYPE_CHECKING:
     from vibe_magic.payload.packer import Packer
@@ -56,12 +59,24 @@ def reduce_error(_packer: Packer, error: BaseException) -> Any:
     raise TypeError("its traceback holds frames; .with_traceback(None) lets go of them")
 
 
-def reduce_text_file(file: Any) -> tuple[Any, ...]:
-    """Reduce the standard streams to their names; a file's handle is no value."""
+def reduce_handle(packer: Packer, handle: Any) -> Any:
+    """Reduce a handle that is closed to its looks; one that is open is as its class says."""
+    looks = closed.looks(handle)
+    if looks is None:
+        return NotImplemented
+    packer.doubtful = True  # what is beneath it has to be opened once more
+    return closed.make, tuple(looks)
+
+
+def reduce_text_file(packer: Packer, file: Any) -> Any:
+    """Reduce the standard streams to their names; an open file's handle is no value."""
     for name in ("stdout", "stderr", "stdin"):
         if file is getattr(sys, name):
             return getattr, (sys, name)
-    raise TypeError("an open file cannot be stored")
+    reduced = reduce_handle(packer, file)
+    if reduced is NotImplemented:
+        raise TypeError("an open file cannot be stored")
+    return reduced
 
 
 # What the stream calls when it is read. These names are part of the format.
@@ -78,3 +93,18 @@ def make_cast_view(memory: Any, kind: str, shape: tuple[int, ...]) -> memoryview
     view: Any = memoryview(memory)
     cast: memoryview = view.cast(kind, list(shape)) if shape else view.cast(kind)
     return cast
+
+
+def reduce_match(_packer: Packer, match: re.Match[Any]) -> Any:
+    """Reduce a match to what finds it again; one that an iteration found later cannot be found alone."""
+    where = (match.string, match.pos, match.endpos)
+    for how in ("search", "match", "fullmatch"):
+        found = getattr(match.re, how)(*where)
+        if found is not None and (found.regs, found.lastindex) == (match.regs, match.lastindex):
+            return make_match, (match.re, how, where)
+    raise TypeError("no search finds it again")
+
+
+def make_match(pattern: re.Pattern[Any], how: str, where: tuple[Any, int, int]) -> Any:
+    """Find a match again."""
+    return getattr(pattern, how)(*where)

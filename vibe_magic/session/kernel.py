@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -17,7 +16,7 @@ from vibe_magic.cell import Cell, analyse, split_header
 from vibe_magic.config import Settings
 from vibe_magic.execute import Blocker, Outcome, Run, in_force
 from vibe_magic.identity import Memo, file_digest, fingerprint
-from vibe_magic.observe import Files, Lookup, Watch, facets
+from vibe_magic.observe import Additions, Files, Lookup, Watch, facets
 from vibe_magic.payload import user_secret
 from vibe_magic.store import Entry, Store
 from vibe_magic.trace import Cause, Trace
@@ -29,15 +28,16 @@ from .decision import blockers, decide
 from .deferred import Deferred
 from .deleted import Saved, forget_deleted
 from .events import Events
+from .imported import Imported
 from .journal import Journal
 from .live import Live, Surroundings
-from .patches import Patch, Registration, patched
+from .patches import Patch, Registration, add, note_imported, patched
 from .records import Record
 from .spec import Spec, parse_header
 from .telling import Telling
 from .unread import Unread
 from .warming import Warming
-from .work import draft_of, first_line, is_control, job_of, note_new_modules, plain_name, trace_of
+from .work import draft_of, first_line, is_control, job_of, plain_name, trace_of
 
 __all__ = ["Session"]
 
@@ -77,11 +77,12 @@ class Session:
         self.folder = os.getcwd()
         self.saved = Saved()
         self.result: object = None
-        self._modules = frozenset(sys.modules)
+        self.imported = Imported()
         facets.begin(self.folder)
         self.at_start = dict(in_force(shell))
         self._settings = settings
         self._held: Settings | None = None
+        self.additions = Additions(shell)
         self.patches: dict[str, Patch | Registration] = {}
         self.spare: list[Watch] = []
         self.memo = Memo()
@@ -156,6 +157,7 @@ class Session:
     @property
     def around(self) -> Surroundings:
         """What all assets see at this moment."""
+        note_imported(self)
         apart = self.unread.identities
         return Surroundings(self.namespace, self.files, os.environ, self.memo, self.patches, apart)
 
@@ -179,6 +181,7 @@ class Session:
         self.drop()
         self.result = None
         facets.learn(())
+        add(self)
         header, body = split_header(raw)
         cell = analyse(body, python)
         if header is None:
@@ -346,7 +349,6 @@ class Session:
         run.start()
 
     def _settle(self, current: Current, outcome: Outcome) -> Record | None:
-        self._modules = note_new_modules(self._modules)
         if current.run.job.reach.facts.seeds:
             self.seeded |= outcome.drawn
         outcome = patched(self, current.run.job, outcome)

@@ -30,7 +30,7 @@ from vibe_magic.observe import Files, FileState, facets
 from vibe_magic.trace import ABSENT, UNKNOWN, Fact
 
 from .asset import Asset
-from .patches import Patch, Registration, patches_of, registered
+from .patches import Patch, Registration, patches_of, put_into, registered
 
 __all__ = ["PYTHON", "Live", "Surroundings", "env_digest"]
 
@@ -171,7 +171,8 @@ class Live:
         """Return what the cell sets in modules and in classes of packages: a change that other code sees."""
         stores, namespace = self.reach.facts.stores, self.around.namespace
         found = {target for target in stores if self._is_module(target.partition(".")[0])}
-        found |= {patch.ref.replace(":", ".") for patch in patches_of(stores, namespace)}
+        patches = [*patches_of(stores, namespace), *put_into(self.reach.facts.puts, namespace)]
+        found |= {patch.ref.replace(":", ".") for patch in patches}
         given = [f"{name}()" for name in registered(self.reach, namespace)]
         return [
             *(Blocker(target, "is set outside the notebook") for target in sorted(found)),
@@ -243,5 +244,6 @@ _HAZARDS: Mapping[str, str] = {
     "process": "starts another process, whose files and effects are out of sight",
     "magic": "does what only running it can do",
     "history": "reads the history of this session",
+    "file": "asks for a file in a way that cannot be followed, as os.path and pathlib can be",
     "exit": "ends the process",
 }

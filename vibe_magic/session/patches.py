@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -19,15 +19,25 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from vibe_magic.cell import Facts, facts_of_module, parse
-from vibe_magic.execute import Job, Outcome, fact_of
-from vibe_magic.identity import Reach, explore
+from vibe_magic.execute import Blocker, Job, Outcome, fact_of
+from vibe_magic.identity import Reach, effects_of, explore, static_facts
 from vibe_magic.modules import is_local, module_of
 from vibe_magic.observe import facets
 
 if TYPE_CHECKING:
     from .kernel import Session
 
-__all__ = ["Patch", "Registration", "patched", "patches_of", "registered"]
+__all__ = [
+    "Addition",
+    "Patch",
+    "Registration",
+    "add",
+    "note_imported",
+    "patched",
+    "patches_of",
+    "put_into",
+    "registered",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +90,23 @@ class Registration:
     is_set: bool = True
 
 
+class Addition(Registration):
+    """Printers or log handlers that the notebook has added; its value is what they are, see `Additions`."""
+
+
+def add(session: Session, mentions: Collection[str] = ()) -> list[Addition]:
+    """Let what the notebook has added count from now on; return what is new after code with these words."""
+    present = session.additions.found(mentions)
+    known = {ref: patch for ref, patch in session.patches.items() if isinstance(patch, Addition)}
+    new = [
+        Addition(*item) for item in present.items() if item[0] not in known or known[item[0]].value != item[1]
+    ]
+    for ref in known.keys() - present.keys():
+        del session.patches[ref]
+    session.patches |= {one.ref: one for one in new}
+    return new
+
+
 def patches_of(stores: Iterable[str], namespace: Mapping[str, Any]) -> list[Patch]:
     """Return the patches that code makes whose attribute stores are given.
 
@@ -92,6 +119,24 @@ def patches_of(stores: Iterable[str], namespace: Mapping[str, Any]) -> list[Patc
     """
     found = (_resolved(target.split("."), namespace) for target in sorted(stores))
     return [patch for patch in found if patch is not None]
+
+
+def put_into(puts: Iterable[str], namespace: Mapping[str, Any]) -> list[Patch]:
+    """Return the lists, dicts and sets of packages into which code puts items, ``sys.argv[1:] = ["x"]``.
+
+    Parameters
+    ----------
+    puts : iterable of str
+        Dotted names, such as ``sys.argv``.
+    namespace : dict
+        What the first names stand for.
+    """
+    found = [patch for patch in patches_of(puts, namespace) if patch.is_set and patch.ref not in _FOLLOWED]
+    return [patch for patch in found if type(patch.value) in (list, dict, set)]
+
+
+_FOLLOWED = frozenset({"sys:meta_path", "sys:modules", "sys:path", "sys:path_hooks", "warnings:filters"})
+"""What counts in other ways: as process state, or by what is imported."""
 
 
 def _resolved(parts: list[str], namespace: Mapping[str, Any]) -> Patch | None:
@@ -112,7 +157,14 @@ def patched(session: Session, job: Job, outcome: Outcome) -> Outcome:
     """Note what a run set in packages: it is of its outputs, and counts for all cells from now on."""
     reach, namespace = job.reach, session.namespace
     found: list[Patch | Registration] = [*patches_of(reach.facts.stores, namespace)]
+    found += put_into(reach.facts.puts, namespace)
     found += [_registration(session, job, name) for name in registered(reach, namespace)]
+    found += add(session, reach.facts.mentions)
+    imported = note_imported(session)
+    if imported and not any(is_local(name) for name, _ in job.cell.facts.modules):
+        late = tuple(Blocker(patch.ref, _LATE) for patch in imported)
+        outcome = replace(outcome, blockers=(*outcome.blockers, *late))
+    found += imported
     if not found:
         return outcome
     session.patches |= {patch.ref: patch for patch in found}
@@ -120,6 +172,35 @@ def patched(session: Session, job: Job, outcome: Outcome) -> Outcome:
     known = explore(Facts(), session.namespace, also=values).inputs
     made = {ref: fact_of(known[ref]) for ref in values if ref in known}
     return replace(outcome, trace=replace(outcome.trace, outputs={**outcome.trace.outputs, **made}))
+
+
+_LATE = "is set by a module that a function imports, which only a run does"
+
+
+def note_imported(session: Session) -> list[Patch | Registration]:
+    """Note and return what local modules set in packages that have been loaded since this was done last."""
+    found = [each for module in session.imported.news() for each in _made_by(module, session.folder)]
+    session.patches |= {patch.ref: patch for patch in found}
+    return found
+
+
+def _made_by(module: ModuleType, folder: str) -> list[Patch | Registration]:
+    """Return what the top-level statements of a local module set in packages.
+
+    Most do not, as the names in them and in what they call say; then no value of the module is looked at.
+    """
+    facts, namespace = static_facts(module.__name__, "__init__", (folder,)), vars(module)
+    if not facts.stores and not _telling(facts):
+        return []
+    patches: dict[str, Patch] = {}
+    made: dict[str, list[tuple[bytes, list[tuple[str, str]]]]] = {}
+    for code, each in effects_of(module):
+        reach = explore(each, namespace)
+        patches |= {patch.ref: patch for patch in patches_of(reach.facts.stores, namespace)}
+        inputs = sorted((ref, found.digest) for ref, found in reach.inputs.items())
+        for name in registered(reach, namespace):
+            made.setdefault(f"{name}() in {module.__name__}", []).append((code, inputs))
+    return [*patches.values(), *(Registration(ref, tuple(value)) for ref, value in made.items())]
 
 
 def registered(reach: Reach, namespace: Mapping[str, Any]) -> list[str]:
@@ -166,17 +247,29 @@ def _registering(name: str, path: str, namespace: Mapping[str, Any]) -> str:
     known = f"{home.partition('.')[0]}.{(path or name).rpartition('.')[2]}"
     if not fits or is_local(home) or any(fnmatchcase(known, pattern) for pattern in facets.SETTERS):
         return ""
-    return f"{home}.{path or name}"
+    return f"{home}.{path or name}" if _keeps(owner, path or name) else ""
+
+
+def _keeps(owner: Any, path: str) -> bool:
+    """Tell of what adds something whether it adds it to a class or a package, not to what it is given."""
+    last = path.rpartition(".")[2]
+    if not last.startswith("add_") or re.fullmatch(_ADDED, last, re.VERBOSE):
+        return True
+    for part in path.split(".") if isinstance(owner, ModuleType | type) else ():
+        owner = getattr(owner, part, None)
+    return isinstance(getattr(owner, "__self__", None), type)
 
 
 _WORDS = r"""
     (?: register | set_ | enable | disable | use_ | configure | install | patch_ | init_ ) \w*
-    | use | initjs | add_type | pandas
+    | use | initjs | add_\w+ | pandas
     | set (?: affinity | context | defaulttimeout | err | errcall | itimer | locale | priority | profile )
     | set (?: recursionlimit | rlimit | switchinterval | trace | [A-Z]\w* )
     | sched_setaffinity | field_size_limit | stack_size | tzset | umask | nice
 """
 """Names of functions that change something which is kept elsewhere than in what they are given or return."""
+_ADDED = r"add_ (?: type | \w* (?: constructor | representer | resolver | handler | adapter | converter ) )"
+"""Of those that add something: what they add that nobody adds to what he gives as an argument."""
 _OPTIONS = ("config", "options", "settings")
 
 

@@ -50,7 +50,7 @@ COLOURS = {
 _STATUS_HEADER = ("asset", "state", "computed", "took", "size", "why")
 _RIGHT = frozenset({2, 3, 4})
 _WORDS = {
-    "never_run": "it has never run",
+    "never_run": "no result of it is stored",
     "code": "its code changed",
     "function": "{subject} changed",
     "input": "{subject} changed",

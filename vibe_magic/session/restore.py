@@ -14,7 +14,7 @@ from vibe_magic.capture import ABSENT, replay
 from vibe_magic.cell import Cell
 from vibe_magic.errors import Undigestible
 from vibe_magic.execute import RESULT, STATE, sharing, user_names
-from vibe_magic.identity import Memo, Parts, anchors, labels, parts
+from vibe_magic.identity import Memo, Parts, anchors, found_by, labels, parts
 from vibe_magic.observe import facets
 from vibe_magic.payload import Context
 from vibe_magic.store import Entry, Store
@@ -78,14 +78,17 @@ def referable(entry: Entry, namespace: Mapping[str, Any], mutated: Collection[st
     """
     paths = [name for name in entry.externals if not name.isidentifier()]
     roots = set(map(root_of, paths))
-    values = {name: namespace[name] for name in roots if name in namespace}
-    kept = {name: value for name, value in values.items() if name not in mutated}
-    return {**anchors(kept), **labels(values)}
+    values = {ref: value for root in roots for ref, value in found_by(root, namespace).items()}
+    found = labels(values)
+    for name in values.keys() - set(mutated):  # one by one, for a part of two keeps the path from each
+        found |= anchors({name: values[name]})
+    return found
 
 
 def root_of(path: str) -> str:
-    """Return the name that a path to a part of a value begins with."""
-    return re.split(r"[.\[]", path, maxsplit=1)[0]
+    """Return the name, or ``module:name``, that a path to a part of a value begins with."""
+    found = re.match(r"([\w.]+:)?\w+", path)
+    return found[0] if found else path
 
 
 ALIGNED_BYTES = 50 * 2**20

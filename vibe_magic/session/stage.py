@@ -13,7 +13,7 @@ from .asset import Asset
 if TYPE_CHECKING:
     from .kernel import Session
 
-__all__ = ["stage"]
+__all__ = ["stage", "title"]
 
 
 @contextmanager
@@ -35,3 +35,9 @@ def stage(session: Session, asset: Asset, *, fresh: bool = True) -> Iterator[Non
         if elsewhere and fresh:
             session.shell.display_pub.clear_output()
         yield
+
+
+def title(session: Session, asset: Asset, *, alone: bool) -> None:
+    """Name the asset that is about to show something, where that could be another one's as well."""
+    if not alone and session.places.get(asset.label) is None and not session.is_quiet(asset):
+        session.telling.title(asset.name)

@@ -75,9 +75,18 @@ def _statuses(session: Session, names: Collection[str]) -> Iterator[AssetStatus]
         state = _state(session, asset, causes)
         if state != "fresh":
             stale[asset.name] = state
-        note = "; ".join(map(str, blockers)) or session.deferred.note(asset.name)
+        note = "; ".join(map(str, blockers)) or session.deferred.note(asset.name) or _unstored(session, asset)
         if asset.name in wanted:
             yield _status(asset, index, state, causes, verdict.nearest, note)
+
+
+def _unstored(session: Session, asset: Asset) -> str:
+    """Say why the last run of an asset in this kernel was not stored, if it was not."""
+    ran = session.journal.runs.get(asset.label)
+    if ran is None or ran.entry is not None:
+        return ""
+    last = next((r for r in reversed(session.records) if r.name == asset.name), None)
+    return last.note if last is not None else ""
 
 
 def _state(session: Session, asset: Asset, causes: tuple[Cause, ...]) -> str:

@@ -36,6 +36,13 @@ class Telling:
         self.records: list[Record] = []
         self.notify = notify
         self._told: set[tuple[str, str]] = set()
+        self._titled = ""
+
+    def title(self, name: str) -> None:
+        """Say whose outputs follow, unless those before were the same asset's."""
+        if name != self._titled:
+            self.notify(name, "shows:")
+        self._titled = name
 
     def once(self, name: str, line: str) -> None:
         """Tell the person something about an asset, the first time only."""
@@ -50,6 +57,7 @@ class Telling:
     def record(self, record: Record, detail: str, quiet: bool) -> None:
         """Keep a record and show it in one line; the reason why it was not stored in full only once."""
         self.records.append(record)
+        self._titled = ""
         if record.note:
             detail = f"not cached: {record.note}" if self._is_new(record.name, record.note) else "not cached"
         if not quiet and record.action != "failed":

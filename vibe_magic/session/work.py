@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 from vibe_magic.cell import Cell
 from vibe_magic.execute import Job, Outcome, summaries
-from vibe_magic.identity import combine, fingerprint, note_loaded, text_digest
+from vibe_magic.identity import combine, fingerprint, text_digest
 from vibe_magic.store import Draft, Entry
 from vibe_magic.trace import Trace
 
@@ -22,7 +21,6 @@ __all__ = [
     "is_control",
     "is_forced",
     "job_of",
-    "note_new_modules",
     "plain_name",
     "present_trace",
     "trace_of",
@@ -101,7 +99,7 @@ def present_trace(asset: Asset, live: Live, entry: Entry) -> Trace:
         inputs={ref: replace(live.look(ref), summary=known.get(ref, {})) for ref in live.refs()},
         files={path: files.state(path).to_json() for path in trace.files},
         written={path: files.state(path).to_json() for path in trace.written},
-        env={name: env_digest(name, live.around.environ) for name in live.env_names()},
+        env={name: env_digest(name, live.around.environ) for name in live.env_names() | trace.env.keys()},
         packages=dict(live.reach.packages),
         python=PYTHON,
         params=dict(live.params),
@@ -131,14 +129,6 @@ _COMMAND = "run_line_magic('asset'"
 def without_commands(python: str) -> str:
     """Return what a cell does besides acting on assets, which reads no value of the notebook."""
     return "\n".join(line for line in python.splitlines() if _COMMAND not in line)
-
-
-def note_new_modules(known: frozenset[str]) -> frozenset[str]:
-    """Remember the sources of modules that have just been loaded, before anybody edits them."""
-    if len(sys.modules) == len(known):
-        return known
-    note_loaded(sorted(sys.modules.keys() - known))
-    return frozenset(sys.modules)
 
 
 def _observed(trace: Trace) -> list[tuple[str, str]]:

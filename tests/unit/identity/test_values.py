@@ -164,7 +164,7 @@ ALL_EQUAL = {
     "transposed": (B.T, np.asfortranarray(B.T.copy())),
     "axes swapped": (
         np.arange(24).reshape(2, 3, 4).transpose(1, 0, 2),
-        np.arange(24).reshape(2, 3, 4).transpose(1, 0, 2).copy(),
+        np.arange(24).reshape(2, 3, 4).transpose(1, 0, 2).copy(order="K"),
     ),
     "object arrays": (np.array([1, "a", None], object), np.array([1, "a", None], object)),
     "frame and its copy": (FRAME, FRAME.copy()),
@@ -208,6 +208,18 @@ def test_read_only_counts_for_an_array_but_not_inside_a_frame() -> None:
     locked.flags.writeable = False
     assert not same(locked, np.arange(3))
     assert same(pd.Series(locked), pd.Series(np.arange(3)))
+
+
+def test_the_order_of_axes_in_memory_counts() -> None:
+    swapped = np.arange(24).reshape(2, 3, 4).transpose(1, 0, 2)
+    assert not same(swapped, swapped.copy())
+    assert same(swapped[:, :1], swapped[:, :1].copy())
+
+
+def test_notes_on_a_dtype_and_what_holds_an_array_count() -> None:
+    plain = np.zeros(2, "i4")
+    assert not same(plain, np.zeros(2, np.dtype("i4", metadata={"unit": "m"})))
+    assert not same(plain, plain.view(np.memmap))
 
 
 def test_memory_maps_count_by_content(tmp_path) -> None:

@@ -11,13 +11,16 @@ import pickle
 import random
 import socket
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from vibe_magic.observe import facets
 from vibe_magic.observe.facets import DEFAULT, Facets, changed, difference
@@ -36,6 +39,14 @@ def state(base: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Facets]:
     present.apply(difference(plain(present), {}))
 
 
+@pytest.fixture(autouse=True)
+def shell(request: pytest.FixtureRequest) -> Iterator[None]:
+    if "<display>" in request.node.name:  # others look at what is without one
+        InteractiveShell.instance()
+    yield
+    InteractiveShell.clear_instance()
+
+
 def plain(state: Facets) -> dict[str, object]:
     return dict(state.snapshot(set(facets.ALL) - set(facets.RANDOM)))
 
@@ -46,10 +57,19 @@ def set_rc() -> None:
     mpl.rcParams["lines.linewidth"] = 9.0
 
 
+def set_zone() -> None:
+    os.environ["TZ"] = "UTC-3"
+    time.tzset()
+
+
 def keep_figures_open() -> None:
     from matplotlib_inline.config import InlineBackend
 
     InlineBackend.instance().close_figures = False
+
+
+def text_formatter() -> Any:
+    return InteractiveShell.instance().display_formatter.formatters["text/plain"]
 
 
 def choose_backend() -> None:
@@ -62,6 +82,7 @@ def choose_backend() -> None:
 CHANGES: dict[str, Callable[[], object]] = {
     "<cwd>": lambda: os.chdir("sub"),
     "<environ>": lambda: os.environ.__setitem__("VM_TEST", "1"),
+    "<time zone>": set_zone,
     "<sys.path>": lambda: sys.path.insert(0, os.getcwd()),
     "<warnings>": lambda: warnings.filterwarnings("ignore", "odd message", UserWarning),
     "<logging>": lambda: logging.getLogger("vm.test").setLevel(logging.DEBUG),
@@ -75,6 +96,7 @@ CHANGES: dict[str, Callable[[], object]] = {
     "<pandas.options>": lambda: pd.set_option("display.max_rows", None),
     "<matplotlib.rcParams>": set_rc,
     "<matplotlib.backend>": choose_backend,
+    "<display>": lambda: setattr(text_formatter(), "max_seq_length", 7),
     "<figures>": keep_figures_open,
     "<polars.Config>": lambda: os.environ.__setitem__("POLARS_FMT_MAX_ROWS", "3"),
 }
@@ -97,7 +119,7 @@ def test_a_change_is_seen_undone_and_brought_back(state: Facets, base: Path, nam
     before = plain(state)
     CHANGES[name]()
     after = plain(state)
-    names = {name, "<environ>"} if name == "<polars.Config>" else {name}
+    names = {name, "<environ>"} if name in ("<polars.Config>", "<time zone>") else {name}
     assert changed(before, after) == names
     change = pickle.loads(pickle.dumps(difference(before, after)))
     state.apply(difference(after, before))

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from vibe_magic.observe import Lookup
-from vibe_magic.observe.audit import Log, listen, unlisten
+from vibe_magic.observe.audit import listen, unlisten
+from vibe_magic.observe.log import Log
 
 
 def seen(code: str, modules: dict[str, str] | None = None, **names: Any) -> list[Lookup]:
@@ -77,3 +78,12 @@ def test_logs_warnings_and_classes_look_for_no_names() -> None:
 def test_compiled_code_may_know_more_texts_than_can_be_seen() -> None:
     (found,) = seen("look()", look=map(sys._getframe, [0]).__next__)
     assert found.hidden
+
+
+def test_a_pickle_names_classes_of_the_notebook_and_of_modules() -> None:
+    made = type("C", (), {"__module__": "__main__"})
+    code = "import pickle\npickle.loads(b'c__main__\\nC\\n.')\npickle.loads(b'clib\\nquery\\n.')"
+    code += "\npickle.loads(b'ccollections\\nOrderedDict\\n.')"
+    notebook, module = seen(code, {"lib": LIBRARY}, C=made)
+    assert (notebook.scopes, notebook.words, notebook.values) == ({"__main__"}, {"C"}, {"C": made})
+    assert (module.scopes, module.words) == ({"lib"}, {"query"})

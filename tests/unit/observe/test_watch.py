@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ import pytest
 from vibe_magic.observe import Files, Watch, muted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .conftest import Watched
 
 BOTH = pytest.mark.parametrize("native", [True, False], ids=["with inotify", "audit only"])
@@ -252,6 +255,26 @@ def test_threads_that_go_on_are_named(base: Path, watched: Watched) -> None:
     assert outcome[0].threads == ("worker",)
 
 
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda loop: loop.call_later(20, print, "x"), True),
+        (lambda loop: loop.call_soon([].append, 1), True),
+        (lambda loop: loop.call_later(20, print, "x").cancel(), False),
+        (lambda loop: loop.create_future().set_result(1), False),
+    ],
+)
+def test_callbacks_that_wait_in_the_loop_are_told(
+    base: Path, watched: Watched, call: Callable[[asyncio.AbstractEventLoop], object], told: bool
+) -> None:
+    async def cell() -> None:
+        with watched() as outcome:
+            call(asyncio.get_running_loop())
+        assert outcome[0].threads == (("a callback of the event loop",) if told else ())
+
+    asyncio.run(cell())
+
+
 def test_tasks_that_go_on_are_named(base: Path, watched: Watched) -> None:
     async def cell() -> None:
         with watched() as outcome:
@@ -270,6 +293,21 @@ def test_idle_pools_are_not_the_cells_work(base: Path, watched: Watched) -> None
         pool.submit(int).result()
     pool.shutdown()
     assert not outcome[0].threads
+
+
+def test_pools_of_processes_are_the_cells_work_until_their_results_are_there(
+    base: Path, watched: Watched
+) -> None:
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(1) as pool:
+        with watched() as outcome:
+            pool.submit(int).result()
+        assert not outcome[0].threads
+    with ProcessPoolExecutor(1) as pool:
+        with watched() as outcome:
+            pool.submit(time.sleep, 1)
+        assert outcome[0].threads
 
 
 def test_programs(base: Path, watched: Watched) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from vibe_magic.errors import Unpicklable
+
 ARRAYS = {
     "floats": np.arange(5.0),
     "large": np.arange(300_000.0),
@@ -62,10 +64,20 @@ def test_masked_arrays_keep_data_mask_and_fill(notebook):
     assert (back.tolist(), back.data[1], back.fill_value) == ([1.0, None], 2.0, -9)
 
 
+@pytest.mark.parametrize("mask", [np.ma.nomask, [0, 0]])
+def test_masked_arrays_without_a_mask_get_none(notebook, mask):
+    back = notebook.value(np.ma.masked_array([1.0, 2.0], mask=mask))
+    assert (back.mask is np.ma.nomask) == (mask is np.ma.nomask)
+    assert back.tolist() == [1.0, 2.0]
+
+
 def test_memory_maps_come_back_as_content(notebook, tmp_path):
     value = np.memmap(tmp_path / "m", dtype="f8", mode="w+", shape=(500, 2))
     value[:] = 3
-    back = notebook.value(value)
+    value.flush()
+    with pytest.raises(Unpicklable, match="goes to its file"):
+        notebook.value(value)
+    back = notebook.value(np.memmap(tmp_path / "m", dtype="f8", mode="c", shape=(500, 2)))
     (tmp_path / "m").unlink()
     assert isinstance(back, np.memmap)
     assert back.sum() == 3000

@@ -157,7 +157,18 @@ def test_a_memoised_function_without_memories(notebook):
     assert back.__wrapped__ is not notebook.namespace["f"].__wrapped__
 
 
-def test_a_memoised_function_that_remembers_is_refused(notebook):
-    notebook.run("import functools\n@functools.cache\ndef f(x): return [x]\nf(1)")
+@pytest.mark.parametrize("size", [None, 7, 0])
+@pytest.mark.parametrize("result", ["x", "(x, 'a')", "None"])
+def test_a_memoised_function_that_remembers_plain_values(notebook, size, result):
+    notebook.run(
+        f"import functools\n@functools.lru_cache({size})\ndef f(x, k=1): return {result}\nf(1)\nf(2, k=3)"
+    )
+    assert notebook.back("f")["f"].cache_info().currsize == 0
+
+
+@pytest.mark.parametrize("size", [None, 7])
+@pytest.mark.parametrize("result", ["[x]", "{}", "{'a': x}", "(1, [x])", "object()", "len"])
+def test_a_memoised_function_that_remembers_objects_is_refused(notebook, size, result):
+    notebook.run(f"import functools\n@functools.lru_cache({size})\ndef f(x): return {result}\nf(1)")
     with pytest.raises(Unpicklable, match="functools cache remembers"):
         notebook.pack("f")

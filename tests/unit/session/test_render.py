@@ -74,7 +74,7 @@ def test_status_says_age_time_size_and_first_cause() -> None:
 def test_status_of_what_never_ran() -> None:
     text = status_table([status("a", "missing", Cause("never_run"), made=False)], NOW)
     assert "ago" not in text
-    assert "it has never run" in text
+    assert "no result of it is stored" in text
 
 
 def test_no_assets_is_said() -> None:

@@ -37,6 +37,7 @@ class Names:
         self.writes: dict[str, None] = {}
         self.deletes: set[str] = set()
         self.stores: set[str] = set()
+        self.puts: set[str] = set()
         self.strings: set[str] = set()
         self.words: set[str] = set()
         self.env: set[str] = set()
@@ -69,6 +70,7 @@ class Names:
             deletes=frozenset(self.deletes),
             deferred=frozenset(deferred - self.reads.keys()),
             stores=frozenset(self.stores),
+            puts=frozenset(self.puts),
             strings=frozenset(self.strings),
             words=frozenset(self.words),
             env=frozenset(self.env),
@@ -97,7 +99,7 @@ class Names:
         self.writes |= other.writes
         self.hazards += other.hazards
         self.seeds = self.seeds or other.seeds
-        for field in ("modules", "deletes", "stores", "strings", "words", "env", "mentions"):
+        for field in ("modules", "deletes", "stores", "puts", "strings", "words", "env", "mentions"):
             getattr(self, field).update(getattr(other, field))
         for name, readers in other.waiting.items():
             self.waiting.setdefault(name, []).extend(readers)

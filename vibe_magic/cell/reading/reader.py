@@ -14,8 +14,14 @@ from .functions import Functions
 __all__ = ["Reader"]
 
 _ENVIRON = r"(?:.*\.)?(?:getenv|environ(?:\.(?:get|pop|setdefault))?)"
-_IMPORTERS = frozenset({"import_module", "__import__"})
+_IMPORTERS = frozenset({"import_module", "__import__", "find_spec"})
 _SETTERS = frozenset({"setattr", "delattr", "__setattr__", "__delattr__"})
+_CHANGES = frozenset(
+    """
+    add append clear discard extend insert pop popitem remove reverse setdefault sort update
+    """.split()  # noqa: SIM905 - as a list it would be fifteen lines
+)
+"""Methods of lists, dicts and sets that change them in place."""
 
 
 class Reader(Functions):
@@ -47,7 +53,19 @@ class Reader(Functions):
             self.stores.add(".".join(filter(None, (module, attribute, path))))
         self.stores.add(f"{root}.{path}")
 
+    def _put(self, target: ast.AST) -> None:
+        """Note what gets or loses items in place, unless it is a plain variable."""
+        while isinstance(target, ast.Subscript):
+            target = target.value
+        root, _, path = _dotted(target).partition(".")
+        for module, attribute in self.imports.get(root, ()):
+            self.puts.add(".".join(filter(None, (module, attribute, path))))
+        if root and path:
+            self.puts.add(f"{root}.{path}")
+
     def visit_Subscript(self, node: ast.Subscript) -> None:
+        if not isinstance(node.ctx, ast.Load):
+            self._put(node.value)
         self._environ(node.value, node.slice)
         self.visit(node.value)
         self.visit(node.slice)
@@ -73,6 +91,8 @@ class Reader(Functions):
             self._environ(node.func, node.args[0])
         if self._shell_call(node) or self._literal_code(node, dotted):
             return
+        if last in _CHANGES and isinstance(node.func, ast.Attribute):
+            self._put(node.func.value)
         if last in _SETTERS and len(node.args) > 1:
             root, _, path = _dotted(node.args[0]).partition(".")
             name = str(node.args[1].value) if isinstance(node.args[1], ast.Constant) else "*"

@@ -116,7 +116,8 @@ class Facets:
         changes : dict of str to object
             Names of facets to values, of which ``DEFAULT`` undoes changes.
         """
-        for name, value in changes.items():
+        for name in filter(changes.__contains__, ALL):  # in this order, as one may follow another
+            value = changes[name]
             if value is DEFAULT and ALL[name].module not in sys.modules:
                 continue
             ALL[name].set(value, self._origin)

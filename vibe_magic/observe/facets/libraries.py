@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from .facet import DEFAULT, Default, Facet, Origin, unlike, variables
@@ -198,7 +199,47 @@ def _or_default(value: Any, default: Any) -> Any:
     return default if value is DEFAULT else value
 
 
+_TEXT = (
+    "float_precision",
+    "float_format",
+    "max_seq_length",
+    "max_width",
+    "newline",
+    "pprint",
+    "verbose",
+)
+_SHELL = ("ast_node_interactivity",)
+
+
+def _shown_by() -> Iterator[tuple[Any, str, Any]]:
+    """Yield what has a say in how results are shown, with the option and how it is by default."""
+    shell = importlib.import_module("IPython").get_ipython()
+    formatter = getattr(shell, "display_formatter", None)
+    text = None if formatter is None else formatter.formatters.get("text/plain")
+    if text is not None:
+        kinds: tuple[Any, Any] = (type(text), type(shell))
+        yield from ((text, name, default) for name, default in _defaults(kinds[0], _TEXT).items())
+        yield from ((shell, name, default) for name, default in _defaults(kinds[1], _SHELL).items())
+
+
+@cache
+def _defaults(cls: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    traits = cls.class_traits()
+    return {name: traits[name].default_value for name in names}
+
+
+def _get_display(_origin: Origin) -> object:
+    return {name: getattr(one, name) for one, name, default in _shown_by() if getattr(one, name) != default}
+
+
+def _set_display(value: Mapping[str, Any], _origin: Origin) -> None:
+    for one, name, default in _shown_by():
+        if name in value:
+            setattr(one, name, _or_default(value[name], default))
+
+
 LIBRARIES = (
+    Facet("<display>", "IPython", _get_display, _set_display),
     Facet("<numpy.printoptions>", "numpy", _get_print, _set_print, setters=("numpy.set_printoptions",)),
     Facet("<numpy.errstate>", "numpy", _get_errors, _set_errors, setters=("numpy.seterr",)),
     Facet("<pandas.options>", _PANDAS, _get_pandas, _set_pandas, setters=("pandas.set_option",)),

@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import sys
+import time
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -184,10 +185,22 @@ def _set_gc(value: bool | Default, _origin: Origin) -> None:
 
 
 def _get_decimal(_origin: Origin) -> object:
-    """Return the precision and the rules in force; flags only tell what has happened."""
-    decimal = sys.modules["decimal"]
-    present, default = _decimal_rules(decimal.getcontext()), _decimal_rules(decimal.DefaultContext)
-    return DEFAULT if present == default else present
+    """Return the precision and the rules in force, and those of new contexts, where they were changed.
+
+    Flags only tell what has happened.
+    """
+    contexts = _decimal_contexts()
+    rules = {name: _decimal_rules(context) for name, context in contexts.items()}
+    return {name: found for name, found in rules.items() if found != _DECIMAL}
+
+
+_DECIMAL_TRAPS = frozenset({"DivisionByZero", "InvalidOperation", "Overflow"})
+_DECIMAL = (28, "ROUND_HALF_EVEN", -999999, 999999, 1, 0, _DECIMAL_TRAPS)
+
+
+def _decimal_contexts() -> dict[str, Any]:
+    decimal = importlib.import_module("decimal")
+    return {"present": decimal.getcontext(), "default": decimal.DefaultContext}
 
 
 def _decimal_rules(context: Any) -> tuple[Any, ...]:
@@ -203,11 +216,13 @@ def _decimal_rules(context: Any) -> tuple[Any, ...]:
     )
 
 
-def _set_decimal(value: Any, _origin: Origin) -> None:
-    import decimal
+def _set_decimal(value: Mapping[str, Any], _origin: Origin) -> None:
+    contexts = _decimal_contexts()
+    for name, rules in value.items():
+        _set_rules(contexts[name], _DECIMAL if isinstance(rules, Default) else rules)
 
-    rules = _decimal_rules(decimal.DefaultContext) if isinstance(value, Default) else value
-    context = decimal.getcontext()
+
+def _set_rules(context: Any, rules: tuple[Any, ...]) -> None:
     context.prec, context.rounding, context.Emin, context.Emax = rules[:4]
     context.capitals, context.clamp = rules[4:6]
     for signal in context.traps:
@@ -225,9 +240,22 @@ def _set_timeout(value: float | Default, _origin: Origin) -> None:
     socket.setdefaulttimeout(None if isinstance(value, Default) else value)
 
 
+_ZONE = time.tzname, time.timezone, time.altzone, time.daylight
+
+
+def _get_zone(_origin: Origin) -> object:
+    present = time.tzname, time.timezone, time.altzone, time.daylight
+    return DEFAULT if present == _ZONE else present
+
+
+def _set_zone(_value: object, _origin: Origin) -> None:
+    time.tzset()  # it follows TZ, which is back by now
+
+
 PROCESS = (
     Facet("<cwd>", "os", _get_cwd, _set_cwd),
     Facet("<environ>", "os", _get_environ, _set_environ, is_input=False),
+    Facet("<time zone>", "os", _get_zone, _set_zone, setters=("time.tzset",)),
     Facet("<sys.path>", "sys", _get_path, _set_path),
     Facet("<warnings>", "warnings", _get_filters, _set_filters),
     Facet("<logging>", "logging", _get_levels, _set_levels, setters=("logging.disable",)),

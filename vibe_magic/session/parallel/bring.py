@@ -15,7 +15,7 @@ from vibe_magic.trace import Cause
 from ..kernel import Session
 from ..live import Live
 from ..records import Record
-from ..stage import stage
+from ..stage import stage, title
 from ..upstream import rerun
 from .adopt import adopt, dead, is_inside, unpacked
 from .crew import Crew
@@ -239,6 +239,7 @@ class Bringing:
         """Show what a body shows, in place of what its cell showed before."""
         with stage(self.session, turn.asset, fresh=not turn.shown):
             turn.shown = True
+            title(self.session, turn.asset, alone=len(self._upstream) == 1)
             replay([output], self.session.shell)
 
     def _unlock(self) -> None:
@@ -351,6 +352,7 @@ class Bringing:
                 record = self._result(turn)
         self.session.events.emit(record.action, turn.asset.name)
         self.done(turn, record.action in ("failed", "skipped"))
+        self._early.revise(turn)
         return record
 
     def _skipped(self, turn: Turn) -> Record:

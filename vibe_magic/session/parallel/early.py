@@ -32,7 +32,8 @@ class Early:
     """Picks the results of one run that need not wait.
 
     These follow from names alone, and what they read cannot change. The cells before them that are still to
-    come bind none of it, and mention nothing that these bind, nor does any code that they may call.
+    come bind none of it, and mention nothing that these bind, nor does any code that they may call. Should
+    one of those turn out to change the state of the process, such as an option, these come once more in turn.
 
     Parameters
     ----------
@@ -47,19 +48,37 @@ class Early:
         self._turns = turns
         self._traces: dict[str, Trace | None] = {}
         self._known: tuple[int, _Code] = (-1, _Code(frozenset(), frozenset()))
+        self._taken: list[Turn] = []
+        self._state: tuple[object, ...] = ()
 
     def next(self) -> Turn | None:
         """Return a turn that is settled and need not wait, but for the one whose turn it is."""
         to_come: list[Facts] = []
         for turn in self._turns:
             if to_come and self._is_free(turn, to_come):
+                self._state = self._state if self._taken else self._present()
+                self._taken.append(turn)
                 return turn
             to_come.append(turn.asset.cell.facts)
         return None
 
     def keep(self, turn: Turn) -> None:
         """Let a turn wait after all."""
+        self._taken.remove(turn)
         self._traces[turn.asset.name] = None
+
+    def revise(self, past: Turn) -> None:
+        """Let early results come once more, if the turn before them has changed what they had found."""
+        if self._taken and self._state != self._present():
+            for turn in self._taken:
+                turn.stays, turn.reply = f"{past.asset.name} has changed options that it found", None
+                self._turns.put_back(turn)
+            self._taken = []
+        self._taken = [turn for turn in self._taken if self._turns.is_behind(turn.asset.name)]
+
+    def _present(self) -> tuple[object, ...]:
+        session = self._session
+        return facets.snapshot(session.folder, names=facets.INPUTS), dict(session.patches)
 
     def _is_free(self, turn: Turn, to_come: list[Facts]) -> bool:
         if turn.reply is None or turn.reply.action not in ("ran", "restored") or turn.stays or turn.lost:
@@ -69,7 +88,7 @@ class Early:
             return False
         code = self._code()
         writes = turn.asset.cell.facts.writes | trace.outputs.keys()
-        reads = frozenset(trace.inputs)
+        reads = frozenset(trace.inputs) - facets.ALL.keys()
         unread = reads & frozenset(self._session.unread.names)  # nobody has them under another name
         names = writes | unread
         return (
@@ -120,7 +139,7 @@ def _meets(facts: Facts, reads: frozenset[str], names: frozenset[str]) -> bool:
 
 def _is_plain(trace: Trace) -> bool:
     """Tell whether a run has read nothing but names, and changed nothing but what they stand for."""
-    state = trace.outputs.keys() & facets.ALL.keys() or any(ref.startswith("<") for ref in trace.inputs)
+    state = trace.outputs.keys() & facets.ALL.keys() or trace.inputs.keys() & set(facets.RANDOM)
     values = any(":" in ref and fact.kind == "value" for ref, fact in trace.inputs.items())
     done = trace.mutated or trace.deleted or trace.written
     return not (state or values or done or trace.files or trace.env)

@@ -30,8 +30,9 @@ class Stays(Exception):  # noqa: N818 - no error: the kernel runs it
     """An asset has to run in the kernel; the message says why."""
 
 
-_PASSING = frozenset({"an open figure", "sys.excepthook"})
-"""What comes and goes: figures that a cell keeps for itself, the hook that the shell sets while code runs."""
+_PASSING = frozenset({"a finalizer", "an open figure", "sys.excepthook"})
+"""What comes and goes: figures and objects that a cell keeps for itself, the hook that the shell sets while
+code runs."""
 
 
 def needed_of(live: Live) -> frozenset[str]:
@@ -120,6 +121,8 @@ class Handout:
             raise Stays("it needs what was put off (--lazy)")
         if live.asset.spec.engine == "local":
             raise Stays("it asks for that (--engine local)")
+        if "__subclasses__" in live.reach.facts.mentions:
+            raise Stays("it asks which classes there are")
         if blockers:
             raise Stays("; ".join(map(str, blockers)))
         changed = irreversible(session.at_start, in_force(session.shell), imported=True)

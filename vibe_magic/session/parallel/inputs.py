@@ -11,6 +11,7 @@ from vibe_magic.payload import Context, Owners, pack
 from vibe_magic.store import Draft, Entry, Store
 
 from ..kernel import Session
+from ..restore import root_of
 from .task import Given
 
 __all__ = ["Inputs", "is_code", "needed_names"]
@@ -21,8 +22,8 @@ _NAME = "<inputs>"
 def needed_names(reach: Reach, entries: Iterable[Entry] = ()) -> frozenset[str]:
     """Return the names that code reaches, and those that stored results refer to."""
     names = {ref.partition(":")[0] if ref.isidentifier() else "" for ref in reach.inputs}
-    names |= {external.split(".")[0].split("[")[0] for entry in entries for external in entry.externals}
-    return frozenset(names) - {""}
+    names |= {root_of(external) for entry in entries for external in entry.externals}
+    return frozenset(name for name in names if name.isidentifier())
 
 
 class Inputs:

@@ -100,6 +100,7 @@ class Turns:
         for name in wanted.plain:
             self._all[name].stays = "it is a plain cell"
         self._ahead = dict.fromkeys(self._all)
+        self._places = {name: place for place, name in enumerate(self._all)}
 
     def __bool__(self) -> bool:
         """Tell whether there are any."""
@@ -121,6 +122,14 @@ class Turns:
     def pass_on(self, turn: Turn) -> None:
         """Note that a turn has come."""
         self._ahead.pop(turn.asset.name, None)
+
+    def put_back(self, turn: Turn) -> None:
+        """Let a turn come once more."""
+        self._ahead = dict.fromkeys(sorted({*self._ahead, turn.asset.name}, key=self._places.__getitem__))
+
+    def is_behind(self, name: str) -> bool:
+        """Tell whether a turn that still comes is before that of a cell."""
+        return bool(self) and self._places[self.head.asset.name] < self._places[name]
 
     def comes(self, name: str) -> bool:
         """Tell whether the turn of a cell is still to come."""

@@ -1,0 +1,50 @@
+"""The person's own modules as a kernel has loaded them."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+from vibe_magic.identity import note_loaded
+from vibe_magic.modules import is_local
+
+__all__ = ["Imported"]
+
+
+class Imported:
+    """Tells which local modules have been loaded, or loaded again, since it was asked last."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, None] = {}
+        self._specs: dict[str, object] = {}
+
+    def news(self) -> list[ModuleType]:
+        """Return those modules in the order in which they were loaded.
+
+        A reload gives a module another spec. It is asked before every cell, so it looks at all modules
+        only when their number has changed.
+        """
+        for name, spec in list(self._specs.items()):
+            if _spec(name) is not spec:
+                del self._specs[name]
+                self._seen.pop(name, None)
+        if len(sys.modules) == len(self._seen):
+            return []
+        new = [name for name in list(sys.modules) if name not in self._seen]
+        self._seen = dict.fromkeys(sys.modules)
+        own = [name for name in new if _is_own(name)]
+        self._specs |= {name: _spec(name) for name in own}
+        note_loaded(own)
+        return [module for name in own if isinstance(module := sys.modules.get(name), ModuleType)]
+
+
+def _spec(name: str) -> object:
+    return getattr(sys.modules.get(name), "__spec__", None)
+
+
+def _is_own(name: str) -> bool:
+    """Tell whether a module is local; that its package is installed tells so of all of a package at once."""
+    top = name.partition(".")[0]
+    if top == "__main__" or (getattr(sys.modules.get(top), "__file__", None) and not is_local(top)):
+        return False
+    return is_local(name)
