@@ -139,6 +139,7 @@ def _child(
     warnings.resetwarnings()
     warnings.simplefilter("default")
     warnings._showwarnmsg_impl = _tell_warning  # a test runner may have put a list in its place
+    _forget_tests()
     try:
         os.chdir(folder)
         sys.path.insert(0, str(folder))
@@ -156,6 +157,14 @@ def _child(
             pickle.dump(found, stream)
     finally:
         os._exit(0)
+
+
+def _forget_tests() -> None:
+    """Unload the modules of tests: they would be local modules of the notebook, which no kernel has loaded."""
+    own = __name__.split(".")
+    kept = {".".join(own[:depth]) for depth in range(1, len(own) + 1)}
+    for name in [name for name in sys.modules if name.partition(".")[0] == own[0] and name not in kept]:
+        del sys.modules[name]
 
 
 def _wait_unread() -> None:
