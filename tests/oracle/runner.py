@@ -160,7 +160,7 @@ def _child(
 
 
 def _forget_tests() -> None:
-    """Unload the modules of tests: they would be local modules of the notebook, which no kernel has loaded."""
+    """Unload the modules of tests: they would count as local modules of the notebook."""
     own = __name__.split(".")
     kept = {".".join(own[:depth]) for depth in range(1, len(own) + 1)}
     for name in [name for name in sys.modules if name.partition(".")[0] == own[0] and name not in kept]:

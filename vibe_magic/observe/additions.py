@@ -48,6 +48,8 @@ _TABLES = ("type_printers", "deferred_printers", "singleton_printers")
 _PRETTY = ("_type_pprinters", "_deferred_type_pprinters", "_singleton_pprinters")
 
 Entry = tuple[str, Hashable]
+Table = tuple[str, str, Mapping[Any, Any]]
+"""Printers by what they print: whose they are, of which kind, and themselves."""
 
 
 class Additions:
@@ -62,6 +64,8 @@ class Additions:
     def __init__(self, shell: Any) -> None:
         self._shell = shell
         self._plain: dict[int, tuple[Any, ...]] = {}
+        self._formatters: tuple[Any, ...] = ()
+        self._tables: tuple[Table, ...] = ()
         self._foreign = [one for one in logging.root.handlers if not counts(one) or not _ours(one)]
         records.accept(self._foreign)
         self._modules = len(sys.modules)
@@ -93,8 +97,25 @@ class Additions:
             yield (_LOGGING, "level names"), tuple(logging._levelToName.items())
         if logging.getLogRecordFactory() is not logging.LogRecord:
             yield (_LOGGING, "record factory"), _content(logging.getLogRecordFactory())
-        for place, kind, table in _tables(self._shell):
+        for place, kind, table in (*self._kept_tables(), *_pretty_tables()):
             yield from self._printers(place, kind, table)
+
+    def _kept_tables(self) -> tuple[Table, ...]:
+        """Return the tables of all formatters; as traits they are slow to read, but tell when they change."""
+        formatters = _formatters(getattr(self._shell, "display_formatter", None))
+        if formatters != self._formatters:
+            for one in formatters:
+                one.observe(self._forget_tables, list(_TABLES))
+            self._formatters = formatters
+            self._tables = tuple(
+                (f"{type(one).__name__} {one.format_type}", kind, getattr(one, kind))
+                for one in formatters
+                for kind in _TABLES
+            )
+        return self._tables
+
+    def _forget_tables(self, _change: object) -> None:
+        self._formatters = ()
 
     def _logger(self, logger: logging.Logger) -> tuple[Any, ...]:
         if logger.propagate and not (logger.handlers or logger.filters or logger.disabled):
@@ -121,10 +142,7 @@ class Additions:
             yield (_PRINTERS, (place, of if kind != _TABLES[2] else kind)), _content(printer)
 
 
-def _tables(shell: Any) -> Iterator[tuple[str, str, Mapping[Any, Any]]]:
-    for one in _formatters(getattr(shell, "display_formatter", None)):
-        place = f"{type(one).__name__} {one.format_type}"
-        yield from ((place, kind, table) for kind in _TABLES if (table := getattr(one, kind)))
+def _pretty_tables() -> Iterator[Table]:
     pretty = sys.modules.get("IPython.lib.pretty")
     for kind, name in zip(_TABLES, _PRETTY, strict=True):
         yield "pretty", kind, getattr(pretty, name, {})

@@ -55,6 +55,7 @@ class Journal:
     changers: dict[str, str] = field(default_factory=dict)
     passed: dict[str, int] = field(default_factory=dict)
     count: int = 0
+    repeated: bool = False
 
     def pass_by(self, label: str) -> None:
         """Take note that the person has gone past a cell that is to run later."""
@@ -75,6 +76,7 @@ class Journal:
         """Add a run: from now on the cell is the writer of all that it changed."""
         self.count += 1
         before = self.runs.get(label)
+        self.repeated = self.repeated or before is not None
         producers = {
             ref: self.writers[ref] for ref in trace.inputs if ref.isidentifier() and ref in self.writers
         }
@@ -112,6 +114,10 @@ class Journal:
         ran = self.runs.get(label)
         changed = ran.trace.outputs.keys() & ran.trace.inputs.keys() if ran else ()
         return frozenset(ref for ref in changed if self.writers.get(ref) == label)
+
+    def is_first(self, label: str) -> bool:
+        """Tell whether a cell runs for the first time and none has run twice: then nothing is behind."""
+        return not self.repeated and label not in self.runs
 
     def needs(self, label: str) -> Iterator[str]:
         """Yield the cells that a cell's inputs came from, directly or not, nearest first."""

@@ -24,7 +24,7 @@ def refresh(session: Session, asset: Asset) -> None:
     A change counts only if it was made after the person last went past the asset: notebooks bind a name
     again further down, and what stands there does not concern what was computed above.
     """
-    if not session.settings.run_upstream:
+    if not session.settings.run_upstream or session.journal.is_first(asset.label):
         return
     for label in reversed(_needed(session, asset)):
         needed = session.registry.by_label.get(label)

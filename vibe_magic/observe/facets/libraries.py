@@ -229,7 +229,8 @@ def _defaults(cls: Any, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _get_display(_origin: Origin) -> object:
-    return {name: getattr(one, name) for one, name, default in _shown_by() if getattr(one, name) != default}
+    shown_by = ((name, getattr(one, name), default) for one, name, default in _shown_by())
+    return {name: value for name, value, default in shown_by if value != default}
 
 
 def _set_display(value: Mapping[str, Any], _origin: Origin) -> None:
