@@ -161,6 +161,30 @@ CASES = [
         edits={"more.py": "K = 1"},
     ),
     same(
+        "fields without defaults",
+        "from dataclasses import *",
+        A + "@dataclass\nclass P:\n    x: int\n    y: list = field(default_factory=list)",
+        A + "p = P(1)",
+        "@dataclass\nclass Q(P):\n    z: int = 0\n"
+        "print(Q(1), replace(p, x=2), fields(P)[0].default is MISSING)",
+        restored=("P", "p"),
+    ),
+    same(
+        "data classes with slots",
+        "from dataclasses import dataclass",
+        A + "@dataclass(frozen=True, slots=True)\nclass P:\n    x: int\np = P(1)",
+        "print(p, P.__slots__, hasattr(p, '__dict__'))",
+        restored=("P",),
+    ),
+    same(
+        "decorated classes with slots",
+        "def named(cls):\n    cls.name = 'n'\n    return cls",
+        A + "@named\nclass P:\n    __slots__ = {'x': 'the x', '__weakref__': None, '__own': ''}\n"
+        "    def __init__(self): self.x, self.__own = [1], 2\n    def own(self): return self.__own\np = P()",
+        "import weakref\nprint(p.x, p.own(), P.x.__doc__, P.__slots__, weakref.ref(p)() is p, P.name)",
+        restored=("P",),
+    ),
+    same(
         "the same modules that a cell lists",
         "import pkgutil",
         A + "y = sorted(m.name for m in pkgutil.iter_modules(['.']))",

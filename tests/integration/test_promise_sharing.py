@@ -33,7 +33,43 @@ REMEMBERS = """from functools import lru_cache
 def f(x): return x
 f.k = {}"""
 
+FRAME = "import pandas as pd"
+MADE = A + "df = pd.DataFrame({'g': ['a', 'b', 'c'], 'v': [1.0, 2, 3], 'k': [1, 2, 3]})"
+
+
+def taken(name: str, text: str, shown: str, *more: str) -> Case:
+    """Return a case in which something is taken out of a frame, and one of the two is changed afterwards."""
+    return same(name, FRAME, MADE, A + text, shown, *more, restored=("df", text.split(" ")[0].rstrip(",")))
+
+
 CASES = [
+    taken("a column of a frame, written to", "c = df['v']", "c.iloc[0] = 9\nprint(df, c)"),
+    taken("a column of a frame that is written to", "c = df['v']", "df.loc[0, 'v'] = 9\nprint(df, c)"),
+    taken("the columns of a frame", "c = dict(df)", "c['v'].iloc[0] = c['k'].iloc[0] = 9\nprint(df, c)"),
+    taken(
+        "halves of a frame", "a, b = df[:1], df[1:]", "a.loc[0, 'v'] = df.loc[1, 'v'] = 9\nprint(df, a, b)"
+    ),
+    taken(
+        "a frame by one column", "x = df.set_index('k')", "df.loc[0, 'k'] = x.loc[2, 'v'] = 9\nprint(df, x)"
+    ),
+    taken(
+        "a frame under other names", "x = df.rename(columns={'v': 'w'})", "x.loc[0, 'w'] = 9\nprint(df, x)"
+    ),
+    taken("the memory and a column", "a, c = df['v'].values, df['v']", "df.loc[0, 'v'] = 9\nprint(df, a, c)"),
+    taken("the memory of a column", "a = df['v'].to_numpy()", "df.loc[0, 'v'] = 9\nprint(df, a)"),
+    taken("columns from a plain cell on", "c = df[['v']]", "d = c['v']\nd.iloc[0] = 9\nprint(df, c, d)"),
+    same(
+        "one list twice in a tuple, or two",
+        "a = [1]\nb = [1]\np = (a, b)",
+        A + "p[0].append(2)\nr = list(p[1])",
+        "print(p, r)",
+    ),
+    Case(
+        "two lists in a tuple, then one twice",
+        ("a = [1]\nb = [1]\np = (a, b)", A + "p[0].append(2)\nr = list(p[1])", "print(p, r)"),
+        ("a = [1]\nb = [1]\np = (a, a)", A + "p[0].append(2)\nr = list(p[1])", "print(p, r)"),
+        ran=("r",),
+    ),
     same(
         "views between arrays of other classes",
         "import numpy as np\nclass S(np.ndarray): pass",

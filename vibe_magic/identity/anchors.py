@@ -104,11 +104,17 @@ def _held_by_code(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _blocks(frame: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the arrays that hold a frame's columns, which ``to_numpy`` looks into, by the columns in each."""
+    """Yield the arrays that hold a frame's columns, which ``to_numpy`` looks into, by the columns in each.
+
+    With each comes the record of the frames that share it, in which a column taken out of this one enters
+    itself: who writes first copies.
+    """
     for block in frame._mgr.blocks:
         if hasattr(block.values, "__array_interface__"):
             columns = repr(block.mgr_locs.as_array.tolist())
-            yield f".columns[{columns if len(columns) < 40 else text_digest(columns)[:16]}]", block.values
+            path = f".columns[{columns if len(columns) < 40 else text_digest(columns)[:16]}]"
+            yield path, block.values
+            yield f"{path}.refs", block.refs
 
 
 def _members(value: Any) -> Iterator[tuple[str, Any]]:

@@ -84,6 +84,7 @@ class Walk(pickle.Pickler):
         self.depth = depth
         self.tick = count().__next__
         self.seen: dict[int, int] = {}
+        self.shared: set[int] = set()
         self.alive: list[Any] = []
         self.code: list[Any] = []
         self.modules: set[str] = set()
@@ -107,9 +108,10 @@ class Walk(pickle.Pickler):
             return None
         number = self.tick()
         if kind is PLAIN or kind is GENERIC:
-            if _count(obj) <= self.limit:
+            if _count(obj) <= self.limit and id(obj) not in self.shared:
                 return None
         elif kind is TUPLE:
+            self.shared.update(id(part) for part in obj if _count(part) > _IN_TUPLE)
             return self._tuple(obj) if _count(obj) > self.limit else None
         elif not kind.tracked:
             return kind.reduce(obj, self)
@@ -222,6 +224,9 @@ def _owned() -> int:
 
 
 _OWNED = _owned()
+_IN_TUPLE = 3
+"""The reference count of a part with one owner while a loop goes over a tuple, of which the pickler takes
+the parts without a reference of its own: they have to be looked at before."""
 
 
 def digest(value: Any) -> Digest:

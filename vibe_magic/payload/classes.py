@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
 import gc
 import sys
+import types
 import typing
 from collections.abc import Iterable
-from types import MethodType
 from typing import TYPE_CHECKING, Any
+
+from vibe_magic.modules import is_local
 
 if TYPE_CHECKING:
     from vibe_magic.payload.packer import Packer
@@ -39,9 +42,9 @@ def _named(packer: Packer, cls: type) -> tuple[Any, ...]:
 def _by_value(cls: type) -> tuple[Any, ...]:
     """Let cloudpickle take the class apart, then put right what it loses.
 
-    It sorts the members, leaves out the qualified name of a class that is no enum, and marks the
-    class so that the process that stored it gets back the very class it has. A restored class is a
-    new one, as it would be had the cell run.
+    It sorts the members, leaves out the qualified name of a class that is no enum, makes the class without
+    its slots, and marks it so that the process that stored it gets back the very class it has. A restored
+    class is a new one, as it would be had the cell run.
     """
     from cloudpickle import cloudpickle
 
@@ -49,9 +52,17 @@ def _by_value(cls: type) -> tuple[Any, ...]:
     make, args, *rest = reduced
     if make is cloudpickle._make_skeleton_class:
         args[3]["__qualname__"] = cls.__qualname__
+        if "__slots__" in vars(cls) and _is_made_plainly(cls, args[2]):
+            args[3]["__slots__"] = vars(cls)["__slots__"]
     if isinstance(rest[0], tuple):
         rest[0] = ({name: rest[0][0][name] for name in _in_order(rest[0][0], cls)}, *rest[0][1:])
     return make, (*args[:-2], None, args[-1]), *rest
+
+
+def _is_made_plainly(cls: type, bases: tuple[Any, ...]) -> bool:
+    """Tell whether the metaclass of a class is what makes it, not one that `typing.NamedTuple` brings."""
+    found, _, _ = types.prepare_class(cls.__name__, types.resolve_bases(bases), {"metaclass": type(cls)})
+    return found is type(cls)
 
 
 def _in_order(members: Iterable[str], cls: type) -> list[str]:
@@ -59,14 +70,14 @@ def _in_order(members: Iterable[str], cls: type) -> list[str]:
     return sorted(members, key=lambda name: places.get(name, 0))
 
 
-def reduce_method(_packer: Packer, method: MethodType) -> tuple[Any, ...]:
+def reduce_method(_packer: Packer, method: types.MethodType) -> tuple[Any, ...]:
     """Reduce a bound method to object and name: it binds what the class then has."""
     owner, function = method.__self__, method.__func__
     name = getattr(function, "__name__", "")
     found = getattr(type(owner) if not isinstance(owner, type) else owner, name, None)
     if found is function or getattr(found, "__func__", None) is function:
         return getattr, (owner, name)
-    return MethodType, (function, owner)
+    return types.MethodType, (function, owner)
 
 
 def reduce_lru_cache(packer: Packer, wrapper: Any) -> Any:
@@ -119,6 +130,44 @@ def reduce_new_type(packer: Packer, new_type: Any) -> Any:
         packer.met_module(new_type.__module__)
         return NotImplemented
     return make_new_type, (new_type.__qualname__, new_type.__supertype__, new_type.__module__)
+
+
+def sentinels(cls: type) -> dict[int, str]:
+    """Return the names of objects without content that the package of a class holds, by identity.
+
+    Only that they are these very ones says something, as of ``dataclasses.MISSING``.
+    """
+    home = vars(sys.modules.get(cls.__module__, builtins))
+    if home is vars(builtins) or is_local(cls.__module__):
+        return {}
+    found = {id(value): name for name, value in home.items() if type(value) is cls}
+    return {key: name for key, name in found.items() if _is_empty(home[name])}
+
+
+def _is_empty(value: Any) -> bool:
+    """Tell whether `object` pickles a value, and nothing but its class is pickled."""
+    cls: Any = type(value)
+    usual = cls.__reduce_ex__ is object.__reduce_ex__ and cls.__reduce__ is object.__reduce__
+    return usual and value.__reduce_ex__(5)[1:] == ((cls,), None, None, None)
+
+
+def reduce_sentinel(name: str, value: Any) -> tuple[Any, ...]:
+    """Reduce an object without content to where its package holds it."""
+    return find_sentinel, (type(value), name)
+
+
+def find_sentinel(cls: type, name: str) -> Any:
+    """Find an object without content again.
+
+    Raises
+    ------
+    LookupError
+        The package does not hold it there any more.
+    """
+    found = getattr(sys.modules.get(cls.__module__), name, None)
+    if type(found) is not cls:
+        raise LookupError(f"{cls.__module__}.{name} is not a {cls.__name__}")
+    return found
 
 
 def reduce_weak_keys(_packer: Packer, known: Any) -> Any:

@@ -123,6 +123,8 @@ class Packer(pickle.Pickler):
             self.met_module(cls.__module__)
         for ancestor in () if found else cls.__mro__:
             found = found or _INHERITED.get(_full_name(ancestor))
+        if not found and (named := classes.sentinels(cls)):
+            return _by_name(named)
         return _with_attributes(found) if attributes.may_be_loose(cls) else found
 
     def met_module(self, name: str) -> None:
@@ -221,6 +223,16 @@ def _dispatch_table() -> dict[Any, Any]:
     from cloudpickle import cloudpickle
 
     return {**copyreg.dispatch_table, **cloudpickle.Pickler._dispatch_table}
+
+
+def _by_name(named: Mapping[int, str]) -> Callable[[Packer, Any], Any]:
+    """Return a reducer that takes objects by name which their package holds."""
+
+    def reduce(_packer: Packer, value: Any) -> Any:
+        name = named.get(id(value))
+        return NotImplemented if name is None else classes.reduce_sentinel(name, value)
+
+    return reduce
 
 
 def _with_attributes(found: Callable[[Packer, Any], Any] | None) -> Callable[[Packer, Any], Any]:

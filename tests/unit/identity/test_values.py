@@ -242,12 +242,26 @@ SHARED = {
 }
 
 
+HOLDERS = {
+    "a list": lambda a, b: [a, b],
+    "a tuple": lambda a, b: (a, b),
+    "two tuples": lambda a, b: ((a,), (b,)),
+    "tuples in a list": lambda a, b: [(a, 1), (b, 1)],
+    "a tuple and a list": lambda a, b: [(a,), [b]],
+    "a list and a tuple": lambda a, b: ([a], (b,)),
+    "a dict and a tuple": lambda a, b: ({"a": a}, (b,)),
+    "a tuple in an instance": lambda a, b: [Plain(v=(a,)), Plain(v=b)],
+    "a closure": lambda a, b: lambda: (a, b),
+}
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
 @pytest.mark.parametrize("name", SHARED)
-def test_sharing_of_what_can_change_counts(name: str) -> None:
-    make = SHARED[name]
+def test_sharing_of_what_can_change_counts(name: str, holder: str) -> None:
+    make, hold = SHARED[name], HOLDERS[holder]
     shared = make()
-    assert not same([shared, shared], [make(), make()])
-    assert same([make(), make()], [make(), make()])
+    assert not same(hold(shared, shared), hold(make(), make()))
+    assert same(hold(make(), make()), hold(make(), make()))
 
 
 def test_references_from_elsewhere_do_not_count() -> None:
