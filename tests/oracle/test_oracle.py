@@ -11,21 +11,17 @@ from tests.oracle.grammar import FIRST
 @pytest.mark.parametrize(
     ("start", "jobs", "lazy"),
     [
-        (0, 1, False),
-        (12, 1, False),
-        (24, 1, False),
-        (36, 4, False),
-        (48, 4, False),
-        (60, 1, True),
-        (72, 1, True),
+        *((start, 1, False) for start in range(0, 36, 6)),
+        *((start, 4, False) for start in range(36, 60, 6)),
+        *((start, 1, True) for start in range(60, 84, 6)),
     ],
 )
 def test_no_wrong_hit_and_few_needless_runs(start: int, jobs: int, lazy: bool) -> None:
     tally = Tally()
-    for seed in range(start, start + 12):
+    for seed in range(start, start + 6):
         check(seed, tally, jobs, lazy)
     assert tally.wrong == {}
-    assert tally.runs > 100
+    assert tally.runs > 50
     assert tally.needless <= 0.05 * tally.runs, tally.idle
 
 

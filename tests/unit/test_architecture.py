@@ -26,6 +26,7 @@ LAYERS = {
     "config": 1,
     "cell": 1,
     "immutable": 1,
+    "slotnames": 1,
     "identity": 2,
     "graph": 2,
     "trace": 2,

@@ -16,7 +16,8 @@ class Hazard:
     ----------
     kind : str
         ``dynamic`` (names reached by other means than naming them), ``stdin``, ``process``,
-        ``magic``, ``history`` (``_``, ``Out``...), ``file`` (asked for directly) or ``exit``.
+        ``magic``, ``history`` (``_``, ``Out``...), ``file`` (asked for directly), ``address`` (of an object)
+        or ``exit``.
     detail : str
         What it is, as a person would type it: ``globals()``, ``%cd``, ``_3``.
     line : int
@@ -126,7 +127,14 @@ class Facts:
 
     def in_module(self) -> Facts:
         """Return the facts of the same code in a module, where no name is bound to the session's history."""
-        hazards = tuple(hazard for hazard in self.hazards if hazard.kind != "history")
+        return self._without("history")
+
+    def in_package(self) -> Facts:
+        """Return the facts of code in an installed package, which asks for addresses to see cycles."""
+        return self._without("address")
+
+    def _without(self, kind: str) -> Facts:
+        hazards = tuple(hazard for hazard in self.hazards if hazard.kind != kind)
         return self if hazards == self.hazards else replace(self, hazards=hazards)
 
 

@@ -104,6 +104,7 @@ _STDIN = (
     r"|sys\.(__)?stdin(__)?(\..*)?|fileinput(\..*)?"
 )
 _FILES = r"(os|posix|nt)\.(access|lstat|readlink|stat)"
+_ADDRESS = r"(builtins\.)?id"
 _EXIT = r"(os|posix|nt)\.(_exit|abort)"
 _EXIT_HERE = r"sys\.exit|(builtins\.)?(exit|quit)"
 _DYNAMIC = (
@@ -112,7 +113,7 @@ _DYNAMIC = (
     r"|(code|pdb)\.(interact|set_trace|InteractiveConsole)|builtins\.(locals|vars)"
     r"|get_ipython(\..*)?|IPython\.get_ipython|IPython\.core\.getipython\.get_ipython"
 )
-_CALLED = r"(input|globals|exec|eval|exit|quit|breakpoint|get_ipython|reload|getpass)$"
+_CALLED = r"((?<!\w)id|input|globals|exec|eval|exit|quit|breakpoint|get_ipython|reload|getpass)$"
 
 
 def copies_docstrings(facts: Facts) -> bool:
@@ -149,5 +150,7 @@ def hazards_of_name(name: str, path: str, line: int, later: bool) -> Iterator[Ha
         yield Hazard("exit", shown, line)
     elif re.fullmatch(_FILES, dotted):
         yield Hazard("file", f"{dotted}()", line)
+    elif re.fullmatch(_ADDRESS, dotted):
+        yield Hazard("address", shown, line)
     elif re.fullmatch(_DYNAMIC, dotted):
         yield Hazard("dynamic", shown, line)

@@ -15,6 +15,7 @@ from vibe_magic.payload import Packed
 
 from .effects import Effects, blockers_of, pack_groups
 from .evidence import make_trace
+from .finalizers import finalized
 from .holding import Held
 from .job import RESULT, Blocker, Job, Outcome
 from .lookups import looked_up
@@ -55,6 +56,7 @@ class Run:
         self._in_force: Mapping[str, Any] = {}
         self._labels: Mapping[str, Any] = {}
         self._axes = Held({}, loosely=False)
+        self._finalized: Mapping[str, str] = {}
         self._modules = 0
         self._started_s = 0.0
 
@@ -78,7 +80,8 @@ class Run:
         From here on the code decides how long objects live, so nothing else may keep them.
         """
         job, facts, loosely = self.job, self.job.cell.facts, not self.job.stored
-        found, gone = labels(job.reach.values), job.cell.unbinds if loosely else frozenset()
+        found, self._finalized = labels(job.reach.values), {} if loosely else finalized(job.namespace)
+        gone = job.cell.unbinds if loosely else job.cell.unbinds & self._finalized.keys()
         self._labels = {path: list(index.names) for path, index in found.items()}
         self._axes = Held(found, loosely=loosely)
         self._inputs = Held(job.reach.values, loosely=loosely, dropped=gone)
@@ -142,6 +145,10 @@ class Run:
         recorder = self._recorder
         found = hidden + blockers_of(effects, observed, recorder.widgets, recorder.gaps)
         found += tuple(Blocker(what, "is changed by this cell") for what in self._changed())
+        gone = sorted(effects.changed & self._finalized.keys())
+        found += tuple(
+            Blocker(name, f"held a {self._finalized[name]}, which has a finalizer") for name in gone
+        )
         found += tuple(
             Blocker(what, "of a file is no part of its content") for what in self._stamps(observed)
         )

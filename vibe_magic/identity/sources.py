@@ -12,6 +12,7 @@ from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 from vibe_magic.cell import Facts, encode, facts_of, parse, unwarned
+from vibe_magic.modules import is_local_file
 
 __all__ = ["Meaning", "facts_of_bytecode", "meaning_of"]
 
@@ -62,8 +63,13 @@ def _found(code: CodeType) -> Meaning:
     for node, compiled in _functions(text, code.co_filename, flags) if text else ():
         if compiled == code:
             whole = lines[code.co_firstlineno - 1 : getattr(node, "end_lineno", None)]  # as inspect shows it
-            return Meaning(encode(node), _dedented("".join(whole)).rstrip("\n"), facts_of(node))
+            return Meaning(encode(node), _dedented("".join(whole)).rstrip("\n"), _facts(node, code))
     return Meaning(_bytecode(code), "", None)
+
+
+def _facts(node: ast.AST, code: CodeType) -> Facts:
+    facts = facts_of(node)
+    return facts if is_local_file(code.co_filename) else facts.in_package()
 
 
 def _dedented(source: str) -> str:

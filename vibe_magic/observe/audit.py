@@ -103,8 +103,11 @@ def _absolute(path: Any, directory: int = -1) -> str | None:
 def _opened(log: Log, path: Any, _mode: str | None, flags: int) -> None:
     if isinstance(path, int):
         return  # a descriptor: noted when it was opened
-    if _mode is None and sys._getframe(2).f_code.co_filename == shutil.__file__:
+    caller = sys._getframe(2).f_code.co_filename
+    if _mode is None and caller == shutil.__file__:
         return  # removing a tree: relative to a descriptor that the event does not tell
+    if caller == _IMPORTER:
+        return  # modules count by what of them is used
     name = _absolute(path)
     if name is None or os.path.isdir(name):
         return  # a directory has no content; temporary files are opened through theirs
@@ -278,9 +281,10 @@ def _looked(log: Log, found: Lookup | None) -> None:
         log.on_lookup(found)
 
 
+_IMPORTER = "<frozen importlib._bootstrap_external>"
 _SEARCHERS = (
     glob.__file__,  # the pattern is noted instead of all directories it passes
-    "<frozen importlib._bootstrap_external>",  # these look for modules and packages
+    _IMPORTER,  # these look for modules and packages
     os.path.join("importlib", "metadata", "__init__.py"),
     os.path.join("importlib_metadata", "__init__.py"),
     os.path.join("pkg_resources", "__init__.py"),

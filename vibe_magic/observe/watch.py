@@ -208,7 +208,7 @@ class Watch:
         """Put together what both sources tell about each file."""
         fates: dict[str, _Fate] = {}
         for action, path in log.touches:
-            if self._counts(path) and (action != READ or path not in log.folders):
+            if self._scope.counts(path) and (action != READ or path not in log.folders):
                 _tell(fates.setdefault(path, _Fate()), action)
         native_changes = {e.path for e in events if e.mask & native.CHANGES}
         for path, fate in fates.items():
@@ -228,6 +228,7 @@ class Watch:
         return audit.is_unchanged(log, path)
 
     def _counts(self, path: str) -> bool:
+        """Tell whether a file counts of which it is not known who has touched it; that may be an import."""
         return self._scope.counts(path) and path not in _module_files(path)
 
     def _written(self, log: Log, fates: dict[str, _Fate]) -> dict[str, FileState]:

@@ -10,6 +10,7 @@ import struct
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from types import CellType, CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
@@ -17,6 +18,7 @@ from vibe_magic import attributes, closed
 from vibe_magic.collector import paused
 from vibe_magic.payload import arrays, classes, frames, functions, loader, plain
 from vibe_magic.payload.context import Context
+from vibe_magic.slotnames import unmarked
 
 __all__ = ["NanPacker", "Packer", "Witness", "calm", "is_trusted"]
 
@@ -81,12 +83,15 @@ _BY_TYPE: dict[type, Callable[[Packer, Any], Any]] = {
 class Packer(pickle.Pickler):
     """C pickler with our reducers; preset entries of its memo stand for what is not packed."""
 
+    keeps_memory = True
+
     def __init__(
         self, context: Context, objects: Mapping[str, object], keep: frozenset[int] = frozenset()
     ) -> None:
         self.file = io.BytesIO()
         self.buffers: list[memoryview] = []
-        super().__init__(self.file, 5, buffer_callback=self._out_of_band)
+        keeps = partial(_keep_inline, self.buffers if self.keeps_memory else None)
+        super().__init__(self.file, 5, buffer_callback=keeps)  # none of ours: a cycle would hold all values
         self.context = context
         self.views = arrays.Views(keep)
         self.scopes: dict[int, dict[str, object]] = {}
@@ -162,12 +167,14 @@ class Packer(pickle.Pickler):
         except LookupError:
             return False
 
-    def _out_of_band(self, buffer: pickle.PickleBuffer) -> bool:
-        memory = buffer.raw()
-        if memory.nbytes < _INLINE_BYTES:
-            return True
-        self.buffers.append(memory)
-        return False
+
+def _keep_inline(buffers: list[memoryview] | None, buffer: pickle.PickleBuffer) -> bool:
+    """Put large memory aside, or forget it; tell whether it is small and belongs into the stream."""
+    memory = buffer.raw()
+    if buffers is None or memory.nbytes < _INLINE_BYTES:
+        return buffers is not None
+    buffers.append(memory)
+    return False
 
 
 class NanPacker(Packer):
@@ -191,14 +198,12 @@ class Witness(Packer):
     """Remembers the object at which packing failed, and keeps nothing."""
 
     last: object = None
+    keeps_memory = False
 
     def reducer_override(self, obj: Any) -> Any:
         """Note the object."""
         self.last = obj
         return super().reducer_override(obj)
-
-    def _out_of_band(self, _buffer: pickle.PickleBuffer) -> bool:
-        return False
 
 
 def is_trusted(cls: type) -> bool:
@@ -213,7 +218,7 @@ def calm() -> Iterator[None]:
     if limit > _RECURSION_LIMIT:
         sys.setrecursionlimit(_RECURSION_LIMIT)
     try:
-        with paused():
+        with paused(), unmarked():
             yield
     finally:
         sys.setrecursionlimit(limit)

@@ -79,7 +79,7 @@ class Footprint:
             reads | around,
             writes | rebound,
             {**live.reach.values, **held(live.reach.callables)},
-            any(hazard.kind != "exit" for hazard in facts.hazards)
+            any(hazard.kind not in ("address", "exit") for hazard in facts.hazards)
             or bool(live.reach.problems)
             or _sets_code(live),
         )

@@ -245,5 +245,6 @@ _HAZARDS: Mapping[str, str] = {
     "magic": "does what only running it can do",
     "history": "reads the history of this session",
     "file": "asks for a file in a way that cannot be followed, as os.path and pathlib can be",
+    "address": "tells where an object lies, which is somewhere else in another kernel",
     "exit": "ends the process",
 }

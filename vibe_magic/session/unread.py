@@ -217,7 +217,7 @@ def _reads_names(hazard: Hazard, source: str) -> bool:
     """Tell whether what cannot be followed in a cell may read names."""
     if hazard.kind in ("process", "magic") and not {"$", "{"} & set(source):
         return hazard.kind == "magic" and hazard.detail not in _BLIND
-    return hazard.kind not in ("exit", "file")
+    return hazard.kind not in ("address", "exit", "file")
 
 
 def _runs_elsewhere(namespace: dict[str, Any]) -> bool:
