@@ -80,7 +80,7 @@ class Run:
         From here on the code decides how long objects live, so nothing else may keep them.
         """
         job, facts, loosely = self.job, self.job.cell.facts, not self.job.stored
-        found, self._finalized = labels(job.reach.values), {} if loosely else finalized(job.namespace)
+        found, self._finalized = labels(job.reach.values), {} if loosely else self._going()
         gone = job.cell.unbinds if loosely else job.cell.unbinds & self._finalized.keys()
         self._labels = {path: list(index.names) for path, index in found.items()}
         self._axes = Held(found, loosely=loosely)
@@ -88,6 +88,12 @@ class Run:
         self._bindings = Bindings.of(job.namespace, (facts.definite - facts.reads) | gone, loosely=loosely)
         self.job = replace(job, reach=replace(job.reach, values={}))
         job.memo.clear()
+
+    def _going(self) -> Mapping[str, str]:
+        """Return those of the names that the body may change whose values have finalizers."""
+        job = self.job
+        names = self._writes() | job.cell.unbinds | job.reach.values.keys()
+        return finalized({name: job.namespace[name] for name in names & job.namespace.keys()})
 
     def finish(self, failed: bool, results: tuple[object, ...] = ()) -> Outcome:
         """End; look at what the body did.

@@ -28,7 +28,7 @@ import xxhash
 from vibe_magic.collector import paused
 from vibe_magic.errors import Undigestible
 from vibe_magic.modules import is_local
-from vibe_magic.slotnames import unmarked
+from vibe_magic.slotnames import Unmarked
 
 from . import reducers as reducers
 from .kinds import ATOM, GENERIC, IMMUTABLE, PLAIN, TUPLE, Reducer, kind_of
@@ -246,7 +246,7 @@ def digest(value: Any) -> Digest:
     Undigestible
         Its content cannot be told reliably: connections, locks, iterators and the like.
     """
-    with paused(), unmarked():
+    with paused(), Unmarked():
         return _walked(value)
 
 

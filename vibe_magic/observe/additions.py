@@ -97,8 +97,10 @@ class Additions:
             yield (_LOGGING, "level names"), tuple(logging._levelToName.items())
         if logging.getLogRecordFactory() is not logging.LogRecord:
             yield (_LOGGING, "record factory"), _content(logging.getLogRecordFactory())
+        plain = self._plain
         for place, kind, table in (*self._kept_tables(), *_pretty_tables()):
-            yield from self._printers(place, kind, table)
+            if plain.get(id(table)) != (values := tuple(table.values())):
+                yield from self._printers(place, kind, table, values)
 
     def _kept_tables(self) -> tuple[Table, ...]:
         """Return the tables of all formatters; as traits they are slow to read, but tell when they change."""
@@ -129,11 +131,10 @@ class Additions:
         flags = (logger.propagate, bool(logger.disabled))
         return (flags, handlers, filters) if handlers or filters or flags != (True, False) else ()
 
-    def _printers(self, place: str, kind: str, table: Mapping[Any, Any]) -> Iterator[tuple[Entry, Any]]:
-        """Yield the printers of one table; one that had nothing of interest before is passed by quickly."""
-        values = tuple(table.values())
-        if self._plain.get(id(table)) == values:
-            return
+    def _printers(
+        self, place: str, kind: str, table: Mapping[Any, Any], values: tuple[Any, ...]
+    ) -> Iterator[tuple[Entry, Any]]:
+        """Yield the printers of one table; one that has nothing of interest is passed by from then on."""
         found = [(key, printer) for key, printer in table.items() if counts(printer)]
         if not found:
             self._plain[id(table)] = values

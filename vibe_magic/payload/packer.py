@@ -18,7 +18,7 @@ from vibe_magic import attributes, closed
 from vibe_magic.collector import paused
 from vibe_magic.payload import arrays, classes, frames, functions, loader, plain
 from vibe_magic.payload.context import Context
-from vibe_magic.slotnames import unmarked
+from vibe_magic.slotnames import Unmarked
 
 __all__ = ["NanPacker", "Packer", "Witness", "calm", "is_trusted"]
 
@@ -218,7 +218,7 @@ def calm() -> Iterator[None]:
     if limit > _RECURSION_LIMIT:
         sys.setrecursionlimit(_RECURSION_LIMIT)
     try:
-        with paused(), unmarked():
+        with paused(), Unmarked():
             yield
     finally:
         sys.setrecursionlimit(limit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -211,32 +211,38 @@ _TEXT = (
 _SHELL = ("ast_node_interactivity",)
 
 
-def _shown_by() -> Iterator[tuple[Any, str, Any]]:
-    """Yield what has a say in how results are shown, with the option and how it is by default."""
-    shell = importlib.import_module("IPython").get_ipython()
+def _shown_by() -> tuple[tuple[Any, tuple[tuple[str, Any], ...]], ...]:
+    """Return what has a say in how results are shown, each with its options and how they are by default."""
+    shell = sys.modules["IPython"].get_ipython()
     formatter = getattr(shell, "display_formatter", None)
     text = None if formatter is None else formatter.formatters.get("text/plain")
-    if text is not None:
-        kinds: tuple[Any, Any] = (type(text), type(shell))
-        yield from ((text, name, default) for name, default in _defaults(kinds[0], _TEXT).items())
-        yield from ((shell, name, default) for name, default in _defaults(kinds[1], _SHELL).items())
+    if text is None:
+        return ()
+    kinds: Any = (type(text), type(shell))
+    return (text, _defaults(kinds[0], _TEXT)), (shell, _defaults(kinds[1], _SHELL))
 
 
 @cache
-def _defaults(cls: Any, names: tuple[str, ...]) -> dict[str, Any]:
+def _defaults(cls: Any, names: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
     traits = cls.class_traits()
-    return {name: traits[name].default_value for name in names}
+    return tuple((name, traits[name].default_value) for name in names)
 
 
 def _get_display(_origin: Origin) -> object:
-    shown_by = ((name, getattr(one, name), default) for one, name, default in _shown_by())
-    return {name: value for name, value, default in shown_by if value != default}
+    found = {}
+    for one, options in _shown_by():
+        for name, default in options:
+            value = getattr(one, name)
+            if value != default:
+                found[name] = value
+    return found
 
 
 def _set_display(value: Mapping[str, Any], _origin: Origin) -> None:
-    for one, name, default in _shown_by():
-        if name in value:
-            setattr(one, name, _or_default(value[name], default))
+    for one, options in _shown_by():
+        for name, default in options:
+            if name in value:
+                setattr(one, name, _or_default(value[name], default))
 
 
 LIBRARIES = (
