@@ -10,27 +10,35 @@ from vibe_magic.modules import is_local, module_of
 __all__ = ["Unmarked"]
 
 _MARK = "__slotnames__"
+_usual: Any = vars(copyreg)["_slotnames"]
+_inside: list[None] = []
+_marked: list[type] = []
 
 
 class Unmarked:
-    """A context that takes off the person's own classes what pickling in it has written on them."""
+    """A context that takes off the person's own classes what pickling in it has written on them.
 
-    __slots__ = ("_marked", "_usual")
+    Threads may be in it at once and leave in any order; there is no lock that a fork could leave locked.
+    """
+
+    __slots__ = ()
 
     def __enter__(self) -> None:
-        rules: Any = copyreg
-        self._usual = rules._slotnames
-        self._marked: list[type] = []
-        rules._slotnames = self._noting
+        _inside.append(None)
+        vars(copyreg)["_slotnames"] = _noting
 
     def __exit__(self, *_: object) -> None:
-        rules: Any = copyreg
-        rules._slotnames = self._usual
-        for cls in self._marked:
+        _inside.pop()
+        if _inside:
+            return
+        vars(copyreg)["_slotnames"] = _usual
+        while _marked:
+            cls = _marked.pop()
             if _MARK in vars(cls):
                 type.__delattr__(cls, _MARK)
 
-    def _noting(self, cls: type) -> Any:
-        if is_local(module_of(cls)) and _MARK not in vars(cls):
-            self._marked.append(cls)
-        return self._usual(cls)
+
+def _noting(cls: type) -> Any:
+    if is_local(module_of(cls)) and _MARK not in vars(cls):
+        _marked.append(cls)
+    return _usual(cls)

@@ -300,10 +300,17 @@ def _shown(text: str, cell_id: str, shell: Any) -> tuple[list[Any], list[str], b
         result = shell.run_cell(text, store_history=True, cell_id=cell_id)
     error = result.error_before_exec or result.error_in_exec
     shown, told = _read(captured)
-    shown.append(_normal(repr(result.result)))
+    shown.append(_normal(_repr(result.result)))
     if error is not None:
         shown = [type(error).__name__, _normal(str(error))]
     return shown, told, error is None
+
+
+def _repr(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception as error:  # the notebook's own class may raise anything
+        return repr(error)
 
 
 def _read(captured: Any) -> tuple[list[Any], list[str]]:

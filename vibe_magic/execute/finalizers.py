@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
@@ -32,4 +33,11 @@ def _parts(value: Any) -> Iterable[Any]:
 
 
 def _is_finalized(value: Any) -> bool:
-    return hasattr(type(value), "__del__") and getattr(value, "closed", False) is not True
+    return hasattr(type(value), "__del__") and not (isinstance(value, io.IOBase) and _is_closed(value))
+
+
+def _is_closed(file: io.IOBase) -> bool:
+    try:
+        return file.closed
+    except ValueError:  # nothing is beneath it any more
+        return True
