@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from vibe_magic.session import current, foresee, report
-from vibe_magic.session.deleted import Saved
+from vibe_magic.session.saved import Saved
 
 from .test_notebook_cells import Notebook, notebook  # noqa: F401 - a fixture
 
@@ -55,6 +55,12 @@ def test_what_was_deleted_stays_as_it_was(notebook: Notebook, file: File) -> Non
     file.save(["reader"])
     assert reread(notebook) == 3
     assert names() == {"size"}
+
+
+def test_what_was_moved_below_its_reader_stays_as_it_was(notebook: Notebook, file: File) -> None:  # noqa: F811
+    file.save(["reader", "source"])
+    assert reread(notebook) == 3
+    assert names() == {"text", "size"}
 
 
 def test_a_cell_that_ran_after_the_file_was_saved_is_not_deleted(notebook: Notebook, file: File) -> None:  # noqa: F811

@@ -33,7 +33,9 @@ def _parts(value: Any) -> Iterable[Any]:
 
 
 def _is_finalized(value: Any) -> bool:
-    return hasattr(type(value), "__del__") and not (isinstance(value, io.IOBase) and _is_closed(value))
+    if type(value).__module__ == "builtins" or not hasattr(type(value), "__del__"):
+        return False  # generators have one, too
+    return not (isinstance(value, io.IOBase) and _is_closed(value))
 
 
 def _is_closed(file: io.IOBase) -> bool:

@@ -12,9 +12,9 @@ from vibe_magic.trace import Cause
 
 from .asset import Asset
 from .decision import decide
-from .deleted import forget_all_but
 from .kernel import Session
 from .records import Record
+from .saved import forget_all_but
 from .survey import assets, graph_of
 from .upstream import rerun
 
@@ -103,7 +103,8 @@ def foresee(session: Session, cells: Sequence[tuple[str, str]]) -> None:
     cells : sequence of (str, str)
         The front end's identity and the text of each code cell.
     """
-    forget_all_but(session, {cell_id for cell_id, _ in cells})
+    session.saved.told = tuple(cell_id for cell_id, _ in cells)
+    forget_all_but(session, session.saved.told)
     session.warming.is_open = False  # what is going to run is known
     workers = workers_of(session, None, "")
     if workers is None:

@@ -26,13 +26,13 @@ from .asset import Asset, Registry
 from .current import Current
 from .decision import blockers, decide
 from .deferred import Deferred
-from .deleted import Saved, forget_deleted
 from .events import Events
 from .imported import Imported
 from .journal import Journal
 from .live import Live, Surroundings
 from .patches import Patch, Registration, add, note_imported, patched
 from .records import Record
+from .saved import Saved, forget_deleted
 from .spec import Spec, parse_header
 from .telling import Telling
 from .unread import Unread

@@ -14,11 +14,11 @@ from vibe_magic.trace import Cause
 
 from .asset import Asset
 from .decision import decide
-from .deleted import forget_deleted
 from .freshness import Verdict, judge
 from .kernel import Session
 from .records import AssetStatus
 from .restore import referable
+from .saved import forget_deleted
 from .work import present_trace
 
 __all__ = ["accept", "assets", "clear", "graph_of", "load_values", "status_of"]

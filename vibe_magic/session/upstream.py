@@ -8,7 +8,7 @@ from vibe_magic.execute import run_body
 from vibe_magic.trace import verify
 
 from .asset import Asset
-from .deleted import forget_deleted
+from .saved import forget_deleted, is_below
 from .stage import stage
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ def refresh(session: Session, asset: Asset) -> None:
     """Run the stale assets that a cell needs, nearest to the source first.
 
     A change counts only if it was made after the person last went past the asset: notebooks bind a name
-    again further down, and what stands there does not concern what was computed above.
+    again further down, and what stands there does not concern what was computed above. For the same reason
+    nothing runs that is known to stand below the cell.
     """
     if not session.settings.run_upstream or session.journal.is_first(asset.label):
         return
@@ -30,7 +31,7 @@ def refresh(session: Session, asset: Asset) -> None:
         needed = session.registry.by_label.get(label)
         if needed is None or needed.name == asset.name or needed.name in session.deferred:
             continue
-        if _is_outdated(session, needed, asset) and not _is_deleted(session, needed):
+        if _is_outdated(session, needed, asset) and not _is_out_of_place(session, needed, asset):
             session.deferred.before(needed)
             _bring(session, needed)
 
@@ -100,8 +101,10 @@ def _is_outdated(session: Session, needed: Asset, reader: Asset) -> bool:
     return bool(journal.since(causes, read.number))
 
 
-def _is_deleted(session: Session, asset: Asset) -> bool:
-    return forget_deleted(session) and asset.name not in session.registry
+def _is_out_of_place(session: Session, needed: Asset, reader: Asset) -> bool:
+    """Tell whether an asset stands below its reader, or in the notebook no more."""
+    gone = forget_deleted(session) and needed.name not in session.registry
+    return gone or is_below(session, needed, reader)
 
 
 def _bring(session: Session, asset: Asset) -> None:
