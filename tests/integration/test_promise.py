@@ -132,7 +132,8 @@ TABLE = """import os, sqlite3
 if not os.path.exists('d.db'):
     with sqlite3.connect('d.db') as made:
         made.execute('create table t(a)')
-    made.close()"""
+    made.close()
+    os.utime('d.db', (1, 1))"""
 DIALECT = "import csv\ncsv.register_dialect('p', delimiter='{}')"
 CALLED = "import csv\ndef register(by): csv.register_dialect('p', delimiter=by)"
 ACCESSOR = """import pandas as pd
