@@ -7,6 +7,7 @@ the extension. Times are medians or the best of several; what counts are the rat
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import statistics
 import subprocess
@@ -32,42 +33,81 @@ print(time.perf_counter() - start)
 """
 
 
-_HISTORY_S = 0.005
+_FIRST = "x = 1\ndef f(a): return a + 1"
+_TEXT = "y = f(x)"
+_IN_A_ROW = 10
 
 
-def cell_ms(shell: Any, text: str, cell_id: str, times: int = 400) -> float:
-    """Return the median time of running a cell, none of which waits for the history of the one before.
+def _kernel(pipe: Any, has_us: bool) -> None:
+    """Run the cells that come through a pipe, and send back how many seconds each has taken."""
+    from IPython.core.interactiveshell import InteractiveShell
 
-    IPython writes that in a thread of its own; a cell that comes before it is done waits for its lock.
-    """
-    took = []
-    for _ in range(times):
-        time.sleep(_HISTORY_S)
+    os.chdir(tempfile.mkdtemp())
+    shell = InteractiveShell.instance()
+    shell.register_magic_function(lambda line, cell: None, "cell", "empty")
+    if has_us:
+        shell.run_line_magic("load_ext", "vibe_magic")
+    for text, cell_id in iter(pipe.recv, None):
+        shell.history_manager.writeout_cache()  # a thread does that, and cells wait for it, which is noise
         start = time.perf_counter()
         shell.run_cell(text, store_history=True, cell_id=cell_id)
-        took.append(time.perf_counter() - start)
-    return statistics.median(took) * 1e3
-
-
-def hits(shell: Any) -> None:
-    """Compare a hit with an empty magic, with and without the extension."""
-    shell.register_magic_function(lambda line, cell: None, "cell", "empty")
-    shell.run_cell("x = 1\ndef f(a): return a + 1", cell_id="c0")
-    bare = cell_ms(shell, "%%empty\ny = f(x)", "c1")
-    plain = cell_ms(shell, "y = f(x)", "c2")
-    shell.run_line_magic("load_ext", "vibe_magic")
-    shell.run_cell("x = 1\ndef f(a): return a + 1", cell_id="c0")
-    shell.run_cell("%%asset y\ny = f(x)", cell_id="c3")
-    hit = cell_ms(shell, "%%asset y\ny = f(x)", "c3")
+        pipe.send(time.perf_counter() - start)
     from vibe_magic.session import report
 
-    assert {record.action for record in report()[1:]} == {"restored"}
-    traced = cell_ms(shell, "%%empty\ny = f(x)", "c4")
-    with_us = cell_ms(shell, "y = f(x)", "c5")
+    pipe.send([record.action for record in report()] if has_us else [])
+
+
+def hits(times: int = 400) -> None:
+    """Compare a hit with an empty magic, in kernels with and without the extension, turn by turn."""
+    context = multiprocessing.get_context("spawn")
+    with Kernel(context, has_us=False) as bare, Kernel(context, has_us=True) as ours:
+        for kernel in (bare, ours):
+            kernel.run(_FIRST, "first")
+        ours.run(f"%%asset y\n{_TEXT}", "asset")
+        cells = {
+            "hit": (ours, f"%%asset y\n{_TEXT}", "asset"),
+            "bare": (bare, f"%%empty\n{_TEXT}", "empty"),
+            "traced": (ours, f"%%empty\n{_TEXT}", "empty"),
+            "with us": (ours, _TEXT, "plain"),
+            "plain": (bare, _TEXT, "plain"),
+        }
+        took: dict[str, list[float]] = {name: [] for name in cells}
+        for _ in range(times // _IN_A_ROW):
+            for name, (kernel, text, cell_id) in cells.items():
+                took[name] += [kernel.run(text, cell_id) for _ in range(_IN_A_ROW)]
+        assert set(ours.actions()[1:]) == {"restored"}
+    ms = {name: statistics.median(each) * 1e3 for name, each in took.items()}
     print(
-        f"hit {hit:.2f} ms; empty magic {bare:.2f} ms ({hit - bare:+.2f}), in the same kernel {traced:.2f} ms"
+        f"hit {ms['hit']:.2f} ms; empty magic {ms['bare']:.2f} ms ({ms['hit'] - ms['bare']:+.2f}),"
+        f" in the same kernel {ms['traced']:.2f} ms"
     )
-    print(f"plain cell {with_us:.2f} ms with the extension, {plain:.2f} ms without")
+    print(f"plain cell {ms['with us']:.2f} ms with the extension, {ms['plain']:.2f} ms without")
+
+
+class Kernel:
+    """A process with a shell in it."""
+
+    def __init__(self, context: Any, has_us: bool) -> None:
+        self._pipe, there = context.Pipe()
+        self._process = context.Process(target=_kernel, args=(there, has_us), daemon=True)
+
+    def __enter__(self) -> Kernel:
+        self._process.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.join()
+
+    def run(self, text: str, cell_id: str) -> float:
+        """Run a cell; return the seconds it took."""
+        self._pipe.send((text, cell_id))
+        return float(self._pipe.recv())
+
+    def actions(self) -> list[str]:
+        """End it; return what became of its assets."""
+        self._pipe.send(None)
+        return list(self._pipe.recv())
 
 
 def best_s(call: Callable[[], object], times: int) -> float:
@@ -93,7 +133,7 @@ def statuses(shell: Any, assets: int) -> None:
     """Measure the status of many fresh assets."""
     import vibe_magic
 
-    shell.run_cell("v0 = 0", cell_id="s")
+    shell.run_cell(f"{_FIRST}\nv0 = 0", cell_id="s")
     for number in range(assets):
         shell.run_cell(f"%%asset v{number + 1}\nv{number + 1} = f(v{number})", cell_id=f"s{number}")
     took = []
@@ -121,10 +161,11 @@ def main(assets: int = 10_000) -> None:
 
     digests()
     loading()
-    os.chdir(tempfile.mkdtemp())
     os.environ["VIBE_MAGIC_QUIET"] = "1"
+    hits()
+    os.chdir(tempfile.mkdtemp())
     shell = InteractiveShell.instance()
-    hits(shell)
+    shell.run_line_magic("load_ext", "vibe_magic")
     statuses(shell, assets)
 
 

@@ -246,6 +246,8 @@ def digest(value: Any) -> Digest:
     Undigestible
         Its content cannot be told reliably: connections, locks, iterators and the like.
     """
+    if kind_of(type(value)) is ATOM:  # most of what is looked at before a cell: there is nothing to walk
+        return Digest(xxhash.xxh3_128_hexdigest(pickle.dumps(value, _PROTOCOL)))
     with paused(), Unmarked():
         return _walked(value)
 

@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import weakref
-from collections.abc import Collection, Hashable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 from vibe_magic.errors import Undigestible
@@ -63,7 +63,7 @@ class Additions:
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
-        self._plain: dict[int, tuple[Any, ...]] = {}
+        self._plain: list[Any] = []
         self._formatters: tuple[Any, ...] = ()
         self._tables: tuple[Table, ...] = ()
         self._foreign = [one for one in logging.root.handlers if not counts(one) or not _ours(one)]
@@ -97,10 +97,10 @@ class Additions:
             yield (_LOGGING, "level names"), tuple(logging._levelToName.items())
         if logging.getLogRecordFactory() is not logging.LogRecord:
             yield (_LOGGING, "record factory"), _content(logging.getLogRecordFactory())
-        plain = self._plain
-        for place, kind, table in (*self._kept_tables(), *_pretty_tables()):
-            if plain.get(id(table)) != (values := tuple(table.values())):
-                yield from self._printers(place, kind, table, values)
+        tables = (*self._kept_tables(), *_pretty_tables())
+        printers = [tuple(table.values()) for _, _, table in tables]
+        if printers != self._plain:
+            yield from self._printers(tables, printers)
 
     def _kept_tables(self) -> tuple[Table, ...]:
         """Return the tables of all formatters; as traits they are slow to read, but tell when they change."""
@@ -131,16 +131,18 @@ class Additions:
         flags = (logger.propagate, bool(logger.disabled))
         return (flags, handlers, filters) if handlers or filters or flags != (True, False) else ()
 
-    def _printers(
-        self, place: str, kind: str, table: Mapping[Any, Any], values: tuple[Any, ...]
-    ) -> Iterator[tuple[Entry, Any]]:
-        """Yield the printers of one table; one that has nothing of interest is passed by from then on."""
-        found = [(key, printer) for key, printer in table.items() if counts(printer)]
-        if not found:
-            self._plain[id(table)] = values
-        for key, printer in found:
-            of = f"{key.__module__}.{key.__qualname__}" if isinstance(key, type) else str(key)
-            yield (_PRINTERS, (place, of if kind != _TABLES[2] else kind)), _content(printer)
+    def _printers(self, tables: Sequence[Table], printers: list[Any]) -> Iterator[tuple[Entry, Any]]:
+        """Yield what counts in the tables; those without any of it are passed by from then on."""
+        known = self._plain if len(self._plain) == len(printers) else [None] * len(printers)
+        plain = list(printers)
+        for number, (place, kind, table) in enumerate(tables):
+            changed = printers[number] != known[number]
+            for key, printer in table.items() if changed else ():
+                if counts(printer):
+                    plain[number] = None
+                    of = f"{key.__module__}.{key.__qualname__}" if isinstance(key, type) else str(key)
+                    yield (_PRINTERS, (place, of if kind != _TABLES[2] else kind)), _content(printer)
+        self._plain = plain
 
 
 def _pretty_tables() -> Iterator[Table]:

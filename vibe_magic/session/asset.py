@@ -97,6 +97,8 @@ class Registry:
 
     def with_asset(self, asset: Asset) -> Registry:
         """Register an asset: in the place of the one it replaces, or at the end."""
+        if self.assets.get(asset.name) == asset:
+            return self
         former = self.by_label.get(asset.label) if asset.cell_id else None
         if former is None or former.name == asset.name:
             return Registry({**self.assets, asset.name: asset})

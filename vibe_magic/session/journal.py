@@ -84,7 +84,7 @@ class Journal:
         drawn = trace.inputs.keys() & self.changers.keys() & set(facets.RANDOM)
         drew_after = {ref: self.changers[ref] for ref in drawn}
         self.changers |= dict.fromkeys(state, label)
-        kept = None if entry is None else replace(entry, trace={})
+        kept = replace(entry, trace={}) if entry is not None and entry.trace else entry
         last_direct = self.count
         if not direct and before is not None:
             last_direct = max(before.direct, self.passed.get(label, 0))

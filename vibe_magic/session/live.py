@@ -76,18 +76,18 @@ class Surroundings:
         return self.files.base
 
     def state(self) -> Mapping[str, object]:
-        """Return the process state that differs from the defaults."""
+        """Return the process state that differs from the defaults, but for random generators."""
         notes = self.memo.notes
         if "<state>" not in notes:
-            notes["<state>"] = facets.snapshot(self.folder, names=(*facets.INPUTS, *facets.RANDOM))
+            notes["<state>"] = facets.snapshot(self.folder, names=facets.INPUTS)
         state: Mapping[str, object] = notes["<state>"]
         return state
 
     def state_fact(self, ref: str) -> Fact:
-        """Return one piece of process state; generators are large, so each is digested when asked for."""
+        """Return one piece of process state; generators are large, so each is read when asked for."""
         notes = self.memo.notes
         if ref not in notes:
-            state = self.state()
+            state = facets.snapshot(self.folder, names=(ref,)) if ref in GENERATORS else self.state()
             notes[ref] = Fact(digest(state[ref]).hex, "state") if ref in state else ABSENT
         fact: Fact = notes[ref]
         return fact
@@ -188,7 +188,7 @@ class Live:
 
     def refs(self) -> frozenset[str]:
         """Return the references that the code needs at present."""
-        return frozenset(self.reach.inputs) | (self.around.state().keys() - GENERATORS)
+        return frozenset(self.reach.inputs) | self.around.state().keys()
 
     def look(self, ref: str) -> Fact:
         """Return what a reference stands for at present."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from vibe_magic.config import parse_age
@@ -115,6 +116,7 @@ OPTIONS: Mapping[str, Option] = {
 }
 
 
+@lru_cache(maxsize=512)
 def parse_header(line: str) -> Spec:
     """Read the line ``%%asset [NAME] [options]``.
 

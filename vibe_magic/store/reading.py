@@ -131,8 +131,9 @@ def open_group(entry: Entry, label: str, secret: bytes) -> Held:
         It is not what was written, or cannot be read.
     """
     group, where = entry.groups[label], place(entry.asset, entry.key, entry.observed, label)
+    path = os.path.join(entry.path, group.file)
     try:
-        return Held(entry, group, unseal(entry.path / group.file, secret, where, group.signature))
+        return Held(entry, group, unseal(path, secret, where, group.signature))
     except OSError as error:
         raise _gone(error, entry) from error
 

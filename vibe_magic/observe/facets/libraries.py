@@ -229,10 +229,12 @@ def _defaults(cls: Any, names: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
 
 
 def _get_display(_origin: Origin) -> object:
+    """Return the options that are not as by default; what was never set is not among a trait's values."""
     found = {}
     for one, options in _shown_by():
+        values = one._trait_values
         for name, default in options:
-            value = getattr(one, name)
+            value = values.get(name, default)
             if value != default:
                 found[name] = value
     return found

@@ -204,16 +204,9 @@ def _decimal_contexts() -> dict[str, Any]:
 
 
 def _decimal_rules(context: Any) -> tuple[Any, ...]:
-    traps = frozenset(signal.__name__ for signal, on in context.traps.items() if on)
-    return (
-        context.prec,
-        context.rounding,
-        context.Emin,
-        context.Emax,
-        context.capitals,
-        context.clamp,
-        traps,
-    )
+    """Return precision, rounding, exponents, capitals, clamping, traps: at once, as pickling takes them."""
+    *rules, _flags, traps = context.__reduce__()[1]
+    return (*rules, frozenset(signal.__name__ for signal in traps))
 
 
 def _set_decimal(value: Mapping[str, Any], _origin: Origin) -> None:
