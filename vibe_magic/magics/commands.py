@@ -22,8 +22,6 @@ from vibe_magic.session.render import (
     why_text,
 )
 
-from .progress import Progress
-
 __all__ = ["COMMANDS", "AssetMagics"]
 
 _ARGUMENTS: Mapping[str, tuple[tuple[str, Mapping[str, Any]], ...]] = {
@@ -138,6 +136,8 @@ class AssetMagics(Magics):
             raise ShellUsageError(str(error)) from None
 
     def _run(self, names: list[str], force: bool, keep_going: bool, n_jobs: int | None, engine: str) -> None:
+        from .progress import Progress  # most kernels never ask for a run
+
         progress = Progress(self.session.shell, abs(n_jobs or self.session.settings.n_jobs))
         with self.session.events.heard_by(progress):
             found = bring(
