@@ -185,6 +185,22 @@ CASES = [
         restored=("P",),
     ),
     same(
+        "classes whose methods a library has generated",
+        "import attrs\ndef whole(v): return int(v)",
+        "@attrs.define\nclass P:\n    x: int = attrs.field(converter=whole)\n    y: list = attrs.Factory(list)",
+        A + "p = P('3')\np.y.append(p)",
+        "print(p, p.y[0] is p, p == P(3), attrs.fields(P).x.converter is whole)",
+        restored=("p",),
+    ),
+    Case(
+        "what methods that a library has generated call",
+        ("import attrs\ndef whole(v): return int(v)",)
+        + ("@attrs.define\nclass P:\n    x: int = attrs.field(converter=whole)", A + "y = P('3').x"),
+        ("import attrs\ndef whole(v): return -int(v)",)
+        + ("@attrs.define\nclass P:\n    x: int = attrs.field(converter=whole)", A + "y = P('3').x"),
+        ran=("y",),
+    ),
+    same(
         "the same modules that a cell lists",
         "import pkgutil",
         A + "y = sorted(m.name for m in pkgutil.iter_modules(['.']))",

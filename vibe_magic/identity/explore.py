@@ -260,7 +260,8 @@ class _Exploration:
         if self.namespace.get(name) is code:
             self._name(name, None)
         if isinstance(code, FunctionType):
-            facts = meaning_of(code.__code__).facts or facts_of_bytecode(code)
+            written = meaning_of(code.__code__).facts
+            facts = written or facts_of_bytecode(code)
             if code.__code__.co_freevars:
                 facts = replace(facts, reads=facts.reads - set(code.__code__.co_freevars))
             scope = code.__globals__
@@ -271,8 +272,9 @@ class _Exploration:
             elif home is not None and vars(home) is scope:
                 self.follow(facts, str(scope["__name__"]))
                 self._written(facts, str(scope["__name__"]))
-            else:
-                self._in_dict(name, facts, scope)
+            else:  # with a source, a library has generated it, as attrs does methods
+                self.code[id(code)] = facts.in_module().in_package() if written else facts.in_module()
+                self._in_dict(name, self.code[id(code)], scope)
 
     def _written(self, facts: Facts, module: str) -> None:
         """Count the globals of a module that its function may bind: a change to them is seen by that."""
