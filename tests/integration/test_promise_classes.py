@@ -21,6 +21,11 @@ class D(B):
     def m(self): return {}
 def make(name): return known[name]()"""
 ABSTRACT = "import abc\nclass B(abc.ABC): pass\nclass C: pass"
+GENERATED = """import attrs
+def whole(v): return {}
+@attrs.define
+class P:
+    x: int = attrs.field(converter=whole)"""
 BY_PATH = """import importlib.util
 spec = importlib.util.spec_from_file_location('plug', 'plug.py')
 m = importlib.util.module_from_spec(spec)
@@ -186,18 +191,15 @@ CASES = [
     ),
     same(
         "classes whose methods a library has generated",
-        "import attrs\ndef whole(v): return int(v)",
-        "@attrs.define\nclass P:\n    x: int = attrs.field(converter=whole)\n    y: list = attrs.Factory(list)",
+        GENERATED.format("int(v)") + "\n    y: list = attrs.Factory(list)",
         A + "p = P('3')\np.y.append(p)",
         "print(p, p.y[0] is p, p == P(3), attrs.fields(P).x.converter is whole)",
         restored=("p",),
     ),
     Case(
         "what methods that a library has generated call",
-        ("import attrs\ndef whole(v): return int(v)",)
-        + ("@attrs.define\nclass P:\n    x: int = attrs.field(converter=whole)", A + "y = P('3').x"),
-        ("import attrs\ndef whole(v): return -int(v)",)
-        + ("@attrs.define\nclass P:\n    x: int = attrs.field(converter=whole)", A + "y = P('3').x"),
+        (GENERATED.format("int(v)"), A + "y = P('3').x"),
+        (GENERATED.format("-int(v)"), A + "y = P('3').x"),
         ran=("y",),
     ),
     same(

@@ -130,7 +130,7 @@ class Facts:
         return self._without("history")
 
     def in_package(self) -> Facts:
-        """Return the facts of code that a package has, or has generated: it asks for addresses to see cycles."""
+        """Return the facts of code that a package has or generates: it asks for addresses to see cycles."""
         return self._without("address")
 
     def _without(self, kind: str) -> Facts:
