@@ -17,7 +17,7 @@ from .sources import meaning_of
 if TYPE_CHECKING:
     from .values import Walk
 
-__all__ = ["class_content", "followed", "own_members"]
+__all__ = ["class_content", "followed", "is_bare", "own_members"]
 
 _CLASS_NOISE = frozenset(
     [
@@ -51,6 +51,13 @@ _CLASS_NOISE = frozenset(
 def followed(obj: Any) -> bool:
     """Tell whether code is the notebook's own or a local module's, rather than of an installed package."""
     return is_local(module_of(obj))
+
+
+def is_bare(value: types.FunctionType) -> bool:
+    """Tell whether a function of the notebook is nothing but its code."""
+    code, held = value.__code__, (value.__defaults__, value.__kwdefaults__, value.__closure__, value.__dict__)
+    named = (value.__name__, value.__qualname__) == (code.co_name, code.co_qualname)
+    return named and not any(held) and not value.__annotations__ and module_of(value) == "__main__"
 
 
 @reduces(types.FunctionType)

@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import count
-from types import ModuleType, SimpleNamespace
+from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import xxhash
@@ -31,8 +31,10 @@ from vibe_magic.modules import is_local
 from vibe_magic.slotnames import Unmarked
 
 from . import reducers as reducers
+from .code import is_bare
 from .kinds import ATOM, GENERIC, IMMUTABLE, PLAIN, TUPLE, Reducer, kind_of
 from .memory import overlapping
+from .sources import meaning_of
 
 __all__ = ["Digest", "Walk", "digest"]
 
@@ -248,6 +250,8 @@ def digest(value: Any) -> Digest:
     """
     if kind_of(type(value)) is ATOM:  # most of what is looked at before a cell: there is nothing to walk
         return Digest(xxhash.xxh3_128_hexdigest(pickle.dumps(value, _PROTOCOL)))
+    if type(value) is FunctionType and is_bare(value):
+        return Digest(xxhash.xxh3_128_hexdigest(b"function" + meaning_of(value.__code__).encoded), (value,))
     with paused(), Unmarked():
         return _walked(value)
 

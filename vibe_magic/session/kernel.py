@@ -156,10 +156,14 @@ class Session:
 
     @property
     def around(self) -> Surroundings:
-        """What all assets see at this moment."""
-        note_imported(self)
-        apart = self.unread.identities
-        return Surroundings(self.namespace, self.files, os.environ, self.memo, self.patches, apart)
+        """What all assets see at this moment, which lasts until code runs."""
+        notes = self.memo.notes
+        if "<around>" not in notes:
+            note_imported(self)
+            seen = self.files, os.environ, self.memo, self.patches, self.unread.identities
+            notes["<around>"] = Surroundings(self.namespace, *seen)
+        found: Surroundings = notes["<around>"]
+        return found
 
     # A cell that the person runs
 

@@ -169,15 +169,19 @@ class Live:
 
     def _patches(self) -> list[Blocker]:
         """Return what the cell sets in modules and in classes of packages: a change that other code sees."""
-        stores, namespace = self.reach.facts.stores, self.around.namespace
-        found = {target for target in stores if self._is_module(target.partition(".")[0])}
-        patches = [*patches_of(stores, namespace), *put_into(self.reach.facts.puts, namespace)]
-        found |= {patch.ref.replace(":", ".") for patch in patches}
-        given = [f"{name}()" for name in registered(self.reach, namespace)]
+        given = [f"{name}()" for name in registered(self.reach, self.around.namespace)]
         return [
-            *(Blocker(target, "is set outside the notebook") for target in sorted(found)),
+            *(Blocker(target, "is set outside the notebook") for target in self._set_outside()),
             *(Blocker(call, "changes something outside the notebook") for call in given),
         ]
+
+    def _set_outside(self) -> list[str]:
+        facts, namespace = self.reach.facts, self.around.namespace
+        if not facts.stores and not facts.puts:
+            return []
+        found = {target for target in facts.stores if self._is_module(target.partition(".")[0])}
+        patches = [*patches_of(facts.stores, namespace), *put_into(facts.puts, namespace)]
+        return sorted(found | {patch.ref.replace(":", ".") for patch in patches})
 
     def _is_module(self, name: str) -> bool:
         return isinstance(self.around.namespace.get(name, sys.modules.get(name)), ModuleType)
