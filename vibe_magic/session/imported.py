@@ -32,7 +32,9 @@ class Imported:
             return []
         new = [name for name in list(sys.modules) if name not in self._seen]
         self._seen = dict.fromkeys(sys.modules)
-        own = [name for name in new if _is_own(name)]
+        tops = {name: name.partition(".")[0] for name in new}
+        installed = set(filter(_is_installed, set(tops.values())))
+        own = [name for name, top in tops.items() if top not in installed and is_local(name)]
         self._specs |= {name: _spec(name) for name in own}
         note_loaded(own)
         return [module for name in own if isinstance(module := sys.modules.get(name), ModuleType)]
@@ -42,9 +44,6 @@ def _spec(name: str) -> object:
     return getattr(sys.modules.get(name), "__spec__", None)
 
 
-def _is_own(name: str) -> bool:
-    """Tell whether a module is local; that its package is installed tells so of all of a package at once."""
-    top = name.partition(".")[0]
-    if top == "__main__" or (getattr(sys.modules.get(top), "__file__", None) and not is_local(top)):
-        return False
-    return is_local(name)
+def _is_installed(top: str) -> bool:
+    """Tell whether a package is none of the person's own, and with it all that is in it."""
+    return top == "__main__" or bool(getattr(sys.modules.get(top), "__file__", None) and not is_local(top))

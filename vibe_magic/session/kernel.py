@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from vibe_magic.capture import here
 from vibe_magic.cell import Cell, analyse, split_header
@@ -162,8 +162,7 @@ class Session:
             note_imported(self)
             seen = self.files, os.environ, self.memo, self.patches, self.unread.identities
             notes["<around>"] = Surroundings(self.namespace, *seen)
-        found: Surroundings = notes["<around>"]
-        return found
+        return cast(Surroundings, notes["<around>"])
 
     # A cell that the person runs
 
