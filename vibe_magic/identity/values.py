@@ -250,14 +250,15 @@ def digest(value: Any) -> Digest:
     """
     if kind_of(type(value)) is ATOM:  # most of what is looked at before a cell: there is nothing to walk
         return Digest(xxhash.xxh3_128_hexdigest(pickle.dumps(value, _PROTOCOL)))
-    if type(value) is FunctionType and is_bare(value):
-        return Digest(xxhash.xxh3_128_hexdigest(b"function" + meaning_of(value.__code__).encoded), (value,))
     with paused(), Unmarked():
         return _walked(value)
 
 
 def _walked(value: Any) -> Digest:
     try:
+        if type(value) is FunctionType and is_bare(value):
+            code = meaning_of(value.__code__).encoded
+            return Digest(xxhash.xxh3_128_hexdigest(b"function" + code), (value,))
         walk = Walk()
         try:
             walk.dump(value)

@@ -45,5 +45,5 @@ def _spec(name: str) -> object:
 
 
 def _is_installed(top: str) -> bool:
-    """Tell whether a package is none of the person's own, and with it all that is in it."""
+    """Tell whether nothing of a package is a local module; the notebook itself is none, either."""
     return top == "__main__" or bool(getattr(sys.modules.get(top), "__file__", None) and not is_local(top))
