@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page
 
 RUN_ALL = "() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }"
@@ -77,21 +78,24 @@ def screenshot(page: Page, path: Path) -> None:
     page.screenshot(path=path)
 
 
-def test_everything_is_back_after_a_restart(page: Page, lab: str, project: Path, screenshots: Path) -> None:
-    open_notebook(page, lab, "births.ipynb")
+@pytest.mark.parametrize(("name", "count"), [("births", 8), ("digits", 13)])
+def test_everything_is_back_after_a_restart(
+    page: Page, lab: str, project: Path, screenshots: Path, name: str, count: int
+) -> None:
+    open_notebook(page, lab, f"{name}.ipynb")
     first = run_all(page)
     figures = page.locator(".jp-Notebook img").count()
-    screenshot(page, screenshots / "births-1-ran.png")
+    screenshot(page, screenshots / f"{name}-1-ran.png")
 
     restart(page)
     assert page.locator(".jp-Notebook img").count() == 0
     second = run_all(page)
     page.wait_for_function(f"() => document.querySelectorAll('.jp-Notebook img').length == {figures}")
-    screenshot(page, screenshots / "births-2-restored.png")
+    screenshot(page, screenshots / f"{name}-2-restored.png")
 
     assets = [cell for cell in first if source(cell).startswith("%%asset")]
-    assert len(assets) >= 8
-    assert figures >= 4
+    assert len(assets) == count
+    assert figures >= 3
     assert len(status_lines(first)) == len(status_lines(second)) == len(assets)
     assert all(" ran in " in line for line in status_lines(first))
     assert all(" restored in " in line for line in status_lines(second))
