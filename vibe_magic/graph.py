@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
+from typing import NamedTuple
 
 __all__ = ["CycleError", "Graph", "Node"]
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One asset: its name, the names it reads and binds, and the assets it is told to follow."""
 
     name: str

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 __all__ = ["Facts", "Hazard"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Hazard:
+class Hazard(NamedTuple):
     """One thing in the code whose effect the text cannot tell.
 
     Attributes

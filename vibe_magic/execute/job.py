@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from vibe_magic.cell import Cell
 from vibe_magic.identity import Memo, Reach
@@ -21,8 +21,7 @@ STATE = "<state>"
 """Stands for the process state that a run changed among a run's values."""
 
 
-@dataclass(frozen=True, slots=True)
-class Blocker:
+class Blocker(NamedTuple):
     """One reason why a result cannot be stored, and so cannot come back.
 
     Parameters
@@ -106,8 +105,7 @@ class Job:
     memo: Memo = field(default_factory=Memo)
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one run did.
 
     Parameters

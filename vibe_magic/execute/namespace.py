@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, MutableMapping, Set
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .holding import Held
 
@@ -54,8 +53,7 @@ def _history(name: str) -> bool:
     return name.startswith("_") and name.lstrip("_i").isdigit()
 
 
-@dataclass(frozen=True, slots=True)
-class NameChanges:
+class NameChanges(NamedTuple):
     """Names bound, unbound, and left as they were although the code may bind them.
 
     A kept name was either not bound this time or bound to the very object it had; which of the two
@@ -67,8 +65,7 @@ class NameChanges:
     kept: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Bindings:
+class Bindings(NamedTuple):
     """The bindings of a namespace at one moment.
 
     Objects are held, so that an address cannot be given to another one in between; except those of

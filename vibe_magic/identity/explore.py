@@ -34,8 +34,7 @@ _DERIVED = "__subclasses__"
 _OFFERED = frozenset({"open", "display", "exit", "quit"})
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """What a reference stands for.
 
     Attributes

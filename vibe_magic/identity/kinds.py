@@ -5,8 +5,7 @@ from __future__ import annotations
 import copyreg
 import types
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vibe_magic import attributes
 from vibe_magic.modules import is_local, module_of
@@ -32,8 +31,7 @@ GENERIC = "generic"
 """Pickled as its class says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reducer:
+class Reducer(NamedTuple):
     """Values that are replaced by a tuple of parts.
 
     Parameters

@@ -6,8 +6,7 @@ import gc
 import sys
 import types
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from vibe_magic import attributes
 from vibe_magic.cell import unwarned
@@ -24,8 +23,7 @@ _OPAQUE = (types.ModuleType, types.CodeType, types.FrameType)
 _BUFFERS = (bytearray, memoryview)
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """Identities of mutable objects, and address and length of raw memory.
 
     Attributes

@@ -7,9 +7,9 @@ import importlib.machinery
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from types import ModuleType
+from typing import NamedTuple
 
 from vibe_magic.cell import Facts, encode, facts_of_module, is_definition, parse
 from vibe_magic.modules import is_local_file
@@ -29,8 +29,7 @@ __all__ = [
 _loaded_from: dict[str, tuple[object, str]] = {}
 
 
-@dataclass(frozen=True)
-class _Outline:
+class _Outline(NamedTuple):
     """The top-level statements of a module: by the names they bind, those that bind none, derived classes."""
 
     binds: dict[str, tuple[int, ...]]

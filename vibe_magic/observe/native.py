@@ -14,7 +14,7 @@ import os
 import struct
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["MAX_DIRECTORIES", "Event", "Inotify"]
 
@@ -35,8 +35,7 @@ _EXHAUSTED = frozenset({errno.ENOSPC, errno.ENOMEM})
 _HEAD = struct.Struct("iIII")
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """Something that happened to a file: a mask of the constants above."""
 
     path: str

@@ -7,7 +7,7 @@ import struct
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from vibe_magic.cell import unwarned
 from vibe_magic.errors import Unpicklable
@@ -26,8 +26,7 @@ _PRECISE_BYTES = 1 << 16
 """Streams up to this size are read opcode by opcode to see what they refer to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
+class Packed(NamedTuple):
     """Objects as bytes that refer to their memory.
 
     Attributes

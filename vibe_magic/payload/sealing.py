@@ -22,7 +22,7 @@ import struct
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from vibe_magic.errors import CorruptEntry
 
@@ -40,8 +40,7 @@ _ROW = struct.Struct("<QQ16s")
 _SIGNATURE_AT = _FIXED.size - 32
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(NamedTuple):
     """A file's content before it is written.
 
     Attributes
@@ -59,8 +58,7 @@ class Sealed:
     signature: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unsealed:
+class Unsealed(NamedTuple):
     """A file whose signature and digests hold: the pickle stream and its buffers."""
 
     stream: memoryview

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from .nursery import Nursery, nursery_of_this_process
 from .wire import Order, SocketFolder, receive, send
@@ -48,8 +48,7 @@ class Call:
     timeout_s: float | None = None
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """How a body ended.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from vibe_magic.execute import Blocker, Run
 from vibe_magic.trace import Cause
@@ -12,8 +12,7 @@ from .asset import Asset
 __all__ = ["Current"]
 
 
-@dataclass(frozen=True)
-class Current:
+class Current(NamedTuple):
     """What is known of a cell while it runs.
 
     Parameters

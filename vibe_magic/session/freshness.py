@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from vibe_magic.config import format_age
 from vibe_magic.store import Entry
@@ -12,8 +12,7 @@ from vibe_magic.trace import Cause, Trace, World, ordered, verify
 __all__ = ["Verdict", "expiry", "judge"]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What became of the search for a result that stands.
 
     Parameters

@@ -163,7 +163,7 @@ def patched(session: Session, job: Job, outcome: Outcome) -> Outcome:
     imported = note_imported(session)
     if imported and not any(is_local(name) for name, _ in job.cell.facts.modules):
         late = tuple(Blocker(patch.ref, _LATE) for patch in imported)
-        outcome = replace(outcome, blockers=(*outcome.blockers, *late))
+        outcome = outcome._replace(blockers=(*outcome.blockers, *late))
     found += imported
     if not found:
         return outcome
@@ -171,7 +171,7 @@ def patched(session: Session, job: Job, outcome: Outcome) -> Outcome:
     values = {patch.ref: patch.value for patch in found if patch.is_set}
     known = explore(Facts(), session.namespace, also=values).inputs
     made = {ref: fact_of(known[ref]) for ref in values if ref in known}
-    return replace(outcome, trace=replace(outcome.trace, outputs={**outcome.trace.outputs, **made}))
+    return outcome._replace(trace=replace(outcome.trace, outputs={**outcome.trace.outputs, **made}))
 
 
 _LATE = "is set by a module that a function imports, which only a run does"

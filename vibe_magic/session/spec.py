@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from vibe_magic.config import parse_age
 from vibe_magic.errors import UsageError
@@ -74,8 +74,7 @@ class Spec:
         return {key: ",".join(value) for key, value in shaping.items() if value}
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One option of the header: its field in :class:`Spec`, its form, and its one-line help."""
 
     field: str

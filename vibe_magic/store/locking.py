@@ -8,8 +8,8 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 __all__ = ["Hold", "hold"]
 
@@ -17,8 +17,7 @@ _POLL_S = 0.02
 _FIRST_WAIT_S = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(NamedTuple):
     """Whether we have the lock.
 
     Attributes

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from vibe_magic.errors import CorruptEntry
 from vibe_magic.payload import Context, Unsealed, revive, unseal
@@ -93,8 +92,7 @@ def load_group(entry: Entry, label: str, context: Context, secret: bytes) -> dic
     return open_group(entry, label, secret).values(context)
 
 
-@dataclass(frozen=True)
-class Held:
+class Held(NamedTuple):
     """A group of an entry that was checked and not read: whatever becomes of its file, it can be.
 
     Parameters

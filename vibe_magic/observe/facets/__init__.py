@@ -12,8 +12,8 @@ import os
 import sys
 import warnings
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from .facet import DEFAULT, Default, Facet, Origin, levels, raw_environ
 from .generators import GENERATORS
@@ -128,8 +128,7 @@ class Facets:
         return Ground(replace(self._origin, raw_environ={}), *present)
 
 
-@dataclass(frozen=True)
-class Ground:
+class Ground(NamedTuple):
     """What facets are noted relative to, and what lies beneath them.
 
     Parameters
@@ -170,7 +169,7 @@ class Ground:
         """Return the same ground in another directory, for a machine where the original is missing."""
         if base == self.origin.base:
             return self
-        return replace(self, origin=replace(self.origin, base=base, cwd=base))
+        return self._replace(origin=replace(self.origin, base=base, cwd=base))
 
     def settle(self) -> None:
         """Undo what imports have added since: that process had imported the same before."""

@@ -10,7 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 __all__ = [
     "DEFAULT",
@@ -64,8 +64,7 @@ class Origin:
     levels: dict[str, int] = field(default_factory=lambda: levels())
 
 
-@dataclass(frozen=True, slots=True)
-class Facet:
+class Facet(NamedTuple):
     """How to read and set one piece of process state.
 
     Parameters
