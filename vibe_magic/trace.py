@@ -74,10 +74,14 @@ class Fact:
     summary: Mapping[str, Any] = field(default_factory=dict)
 
     def same(self, other: Fact | None) -> bool:
-        """Tell whether the other is surely the same: compare live digests, else the sources."""
+        """Tell whether what is there at present is surely the same: by its digest, else by its source.
+
+        Of a module that was loaded after this was noted the source tells nothing: its functions may hold
+        something that calls have changed.
+        """
         if other is None or "unknown" in (self.kind, other.kind):
             return False
-        if self.digest and other.digest:
+        if other.digest:
             return self.digest == other.digest
         return bool(self.static) and self.static == other.static
 

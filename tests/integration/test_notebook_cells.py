@@ -321,3 +321,45 @@ def test_what_is_shown_after_the_value_is_not_the_result(notebook: Notebook) -> 
     assert notebook.last.action == "restored"
     assert result.result == 42
     assert notebook.text.index("Out[3]: 42") < notebook.text.index("a figure")
+
+
+COUNTING = """
+class Counter:
+    made = []
+
+    def count(self):
+        self.made.append(1)
+        return len(self.made)
+
+
+def counted(seen=[]):
+    seen.append(1)
+    return len(seen)
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "from counting import counted\nn = counted()",
+        "import counting\nn = counting.counted()",
+        "from counting import Counter\nn = Counter().count()",
+        "import counting as c\nn = c.Counter().count()",
+    ],
+)
+def test_what_a_module_holds_counts_from_the_moment_it_is_loaded(
+    notebook: Notebook,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    body: str,
+) -> None:
+    """The first run finds the source alone; what calls have changed since is not in that."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "counting", raising=False)
+    (tmp_path / "counting.py").write_text(COUNTING)
+    counts = []
+    for _ in range(3):
+        notebook.run(f"%%asset n\n{body}", "n")
+        counts.append(notebook["n"])
+    monkeypatch.delitem(sys.modules, "counting")
+    assert counts == [1, 2, 3]
