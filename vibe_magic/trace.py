@@ -272,6 +272,8 @@ def _input_cause(ref: str, before: Fact, after: Fact, world: World) -> Cause:
     if after.kind == "unknown":
         return Cause("input", ref, "cannot be known before it runs")
     kind = "function" if {before.kind, after.kind} & _CODE_KINDS else "input"
+    if before.static and not before.digest and after.digest:
+        return Cause(kind, ref.replace(":", "."), "was loaded since, and may hold what calls have changed")
     summary = world.summary(ref)
     sources = before.summary.get("source", ""), summary.get("source", "")
     diff = source_diff(*sources) if kind == "function" and any(sources) else ""

@@ -363,3 +363,35 @@ def test_what_a_module_holds_counts_from_the_moment_it_is_loaded(
         counts.append(notebook["n"])
     monkeypatch.delitem(sys.modules, "counting")
     assert counts == [1, 2, 3]
+
+
+@pytest.mark.parametrize("body", ["from counting import count as n, Counter", "from counting import Counter"])
+def test_a_name_that_a_cell_imports_itself_is_no_input_of_it(
+    notebook: Notebook,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    body: str,
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "counting", raising=False)
+    (tmp_path / "counting.py").write_text("def count():\n    return 1\n\n\nclass Counter:\n    step = 1\n")
+    notebook.run("import counting", "s")
+    notebook.run(f"%%asset made\n{body}\nmade = Counter().step", "made")
+    assert [(status.state, status.causes) for status in vibe_magic.status()] == [("fresh", ())]
+    notebook.run(f"%%asset made\n{body}\nmade = Counter().step", "made")
+    assert notebook.last.action == "restored"
+
+
+def test_why_says_that_a_module_was_loaded_since(
+    notebook: Notebook,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "counting", raising=False)
+    (tmp_path / "counting.py").write_text("def counted(seen=[]):\n    return 1\n")
+    notebook.run("%%asset n\nfrom counting import counted\nn = counted()", "n")
+    (cause,) = vibe_magic.why("n").causes
+    monkeypatch.delitem(sys.modules, "counting")
+    assert (cause.subject, cause.diff) == ("counting.counted", "")
+    assert "loaded since" in cause.detail

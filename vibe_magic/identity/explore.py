@@ -256,7 +256,7 @@ class _Exploration:
         self.code[id(code)] = Facts()
         self.reached.append(code)
         name = str(code.__qualname__)
-        if self.namespace.get(name) is code:
+        if self.namespace.get(name) is code and not _is_in_module(code, name, self.namespace):
             self._name(name, None)
         if isinstance(code, FunctionType):
             written = meaning_of(code.__code__).facts
@@ -384,6 +384,12 @@ class _Exploration:
             self.unseen.append(static_facts(name, path, self.search_path))
             self.inputs[f"{name}:{first}"] = Identity("", "module", static)
         return bool(static)
+
+
+def _is_in_module(code: Any, name: str, namespace: Mapping[str, Any]) -> bool:
+    """Tell whether a module has a function or class, so that whoever binds its name has imported it."""
+    home = loaded(str(code.__module__))
+    return home is not None and vars(home) is not namespace and vars(home).get(name) is code
 
 
 def _kind(value: Any) -> str:
