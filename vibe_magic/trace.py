@@ -46,7 +46,7 @@ CAUSES = (
 )
 """The words for why an asset is not fresh, in the order in which they are reported."""
 
-_CODE_KINDS = frozenset({"function", "class", "module"})
+_CODE_KINDS = frozenset({"function", "class", "module", "source"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +58,13 @@ class Fact:
     digest : str
         Content digest of the live value; empty if only the source was seen.
     kind : str
-        ``value``, ``function``, ``class``, ``module``, ``state``, ``missing`` or ``unknown``.
+        ``value``, ``function``, ``class``, ``module``, ``state``, ``missing`` or ``unknown``; ``source``
+        where nothing but the source can be asked.
     static : str
         Digest of the source that defines it, for names of local modules.
-    refs : tuple of str
-        References that code inside the value needs.
+    as_loaded : bool
+        Whether the value is what loading that source gives; where the run itself has loaded it, whether it
+        would have done the same, had it been loaded already.
     summary : dict
         What a person needs to see how two values differ.
     """
@@ -70,20 +72,23 @@ class Fact:
     digest: str
     kind: str = "value"
     static: str = ""
-    refs: tuple[str, ...] = ()
+    as_loaded: bool = False
     summary: Mapping[str, Any] = field(default_factory=dict)
 
     def same(self, other: Fact | None) -> bool:
         """Tell whether what is there at present is surely the same: by its digest, else by its source.
 
-        Of a module that was loaded after this was noted the source tells nothing: its functions may hold
-        something that calls have changed.
+        Where a module was loaded at one of the two moments only, its source tells what it holds if it holds
+        then what it did when it had just been loaded; calls may have changed that.
         """
         if other is None or "unknown" in (self.kind, other.kind):
             return False
-        if other.digest:
+        if self.digest and other.digest:
             return self.digest == other.digest
-        return bool(self.static) and self.static == other.static
+        if not self.static or self.static != other.static:
+            return False
+        both_unloaded = not self.digest and not other.digest
+        return both_unloaded or other.kind == "source" or (self.as_loaded and other.as_loaded)
 
 
 ABSENT = Fact("missing", "missing")
@@ -155,7 +160,7 @@ class Trace:
 
 
 def _fact(data: Mapping[str, Any]) -> Fact:
-    return Fact(**{**data, "refs": tuple(data.get("refs", ()))})
+    return Fact(**data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,12 +277,18 @@ def _input_cause(ref: str, before: Fact, after: Fact, world: World) -> Cause:
     if after.kind == "unknown":
         return Cause("input", ref, "cannot be known before it runs")
     kind = "function" if {before.kind, after.kind} & _CODE_KINDS else "input"
-    if before.static and not before.digest and after.digest:
-        return Cause(kind, ref.replace(":", "."), "was loaded since, and may hold what calls have changed")
+    if before.static and before.static == after.static and bool(before.digest) != bool(after.digest):
+        return Cause(kind, ref.replace(":", "."), _loading(before, after))
     summary = world.summary(ref)
     sources = before.summary.get("source", ""), summary.get("source", "")
     diff = source_diff(*sources) if kind == "function" and any(sources) else ""
     return Cause(kind, ref.replace(":", "."), _how(before, after, summary, world), diff)
+
+
+def _loading(before: Fact, after: Fact) -> str:
+    if before.digest:
+        return "had been changed since it was loaded, and is not loaded now"
+    return "did more than define when it was loaded" if after.as_loaded else "has changed since it was loaded"
 
 
 def _how(before: Fact, after: Fact, summary: Mapping[str, Any], world: World) -> str:

@@ -19,7 +19,7 @@ import vibe_magic
 from tests.disks import as_root_on_linux
 from vibe_magic.session import current, report
 
-from .test_notebook_cells import Notebook, notebook  # noqa: F401 - a fixture
+from .shell import Notebook
 from .test_parallel import SWITCH, actions, asset
 
 CELLS = {
@@ -90,14 +90,14 @@ def cluster(
 
 
 @pytest.fixture(autouse=True)
-def quiet(place: Path, notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def quiet(place: Path, notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIBE_MAGIC_CACHE_DIR", str(place / "cache"))
     monkeypatch.setenv("VIBE_MAGIC_QUIET", "1")
     for name in ("sys.stdout", "sys.stderr"):  # replaced by these tests, to see what cells write
         current().at_start.pop(name, None)
 
 
-def test_a_cluster_gives_the_same_results(notebook: Notebook, cluster: Cluster) -> None:  # noqa: F811
+def test_a_cluster_gives_the_same_results(notebook: Notebook, cluster: Cluster) -> None:
     for cell_id, text in CELLS.items():
         notebook.run(text, cell_id)
     notebook.run("GO = 1", "go")
@@ -116,7 +116,7 @@ def test_a_cluster_gives_the_same_results(notebook: Notebook, cluster: Cluster) 
 
 
 @pytest.mark.timeout(120)  # nothing hangs
-def test_what_gives_up_on_a_cluster_gives_up_alone(notebook: Notebook, cluster: Cluster) -> None:  # noqa: F811
+def test_what_gives_up_on_a_cluster_gives_up_alone(notebook: Notebook, cluster: Cluster) -> None:
     notebook.run(SWITCH, "s")
     notebook.run(asset("fine", "time.sleep(0.1)"))
     notebook.run(asset("killed", "os.kill(os.getpid(), 9)"))

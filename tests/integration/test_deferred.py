@@ -11,14 +11,14 @@ from jupyter_client.manager import start_new_kernel
 import vibe_magic
 from vibe_magic.session import current, report
 
+from .shell import Notebook
 from .test_cli import Project, project  # noqa: F401 - a fixture
-from .test_notebook_cells import Notebook, notebook  # noqa: F401 - a fixture
 
 SHOWN = {"stream", "display_data", "execute_result", "clear_output", "error"}
 
 
 @pytest.fixture(autouse=True)
-def streams(notebook: Notebook) -> None:  # noqa: F811
+def streams(notebook: Notebook) -> None:
     for name in ("sys.stdout", "sys.stderr"):  # replaced by these tests, to see what cells write
         current().at_start.pop(name, None)
 
@@ -27,7 +27,7 @@ def names_run() -> list[str]:
     return [record.name for record in report() if record.action == "ran"]
 
 
-def test_a_lazy_asset_is_computed_when_a_cell_reads_it(notebook: Notebook) -> None:  # noqa: F811
+def test_a_lazy_asset_is_computed_when_a_cell_reads_it(notebook: Notebook) -> None:
     notebook.run("base = 3", "base")
     notebook.run("%%asset a --lazy\nprint('computing')\na = base + 1", "a")
     assert "a · put off until something reads it" in notebook.text
@@ -38,19 +38,19 @@ def test_a_lazy_asset_is_computed_when_a_cell_reads_it(notebook: Notebook) -> No
     assert result.result == 5
 
 
-def test_a_function_that_reads_it_is_a_reader_too(notebook: Notebook) -> None:  # noqa: F811
+def test_a_function_that_reads_it_is_a_reader_too(notebook: Notebook) -> None:
     notebook.run("def f():\n    return g()\ndef g():\n    return a", "f")
     notebook.run("%%asset a --lazy\na = 4", "a")
     assert notebook.run("f()", "reader").result == 4
 
 
-def test_a_query_that_looks_it_up_is_a_reader_too(notebook: Notebook) -> None:  # noqa: F811
+def test_a_query_that_looks_it_up_is_a_reader_too(notebook: Notebook) -> None:
     notebook.run("import pandas as pd\ndf = pd.DataFrame({'a': [1, 2, 3]})\ntext = 'a > @limit'", "df")
     notebook.run("%%asset limit --lazy\nlimit = 1", "limit")
     assert notebook.run("len(df.query(text))", "reader").result == 2
 
 
-def test_those_that_it_needs_come_first_and_others_wait_on(notebook: Notebook) -> None:  # noqa: F811
+def test_those_that_it_needs_come_first_and_others_wait_on(notebook: Notebook) -> None:
     notebook.run("%%asset a --lazy\na = 1", "a")
     notebook.run("%%asset b --lazy\nb = a + 1", "b")
     notebook.run("%%asset c --lazy\nc = 5", "c")
@@ -70,7 +70,7 @@ def test_those_that_it_needs_come_first_and_others_wait_on(notebook: Notebook) -
         "def helper(x):\n    return [0, *x]",
     ],
 )
-def test_what_it_reads_is_what_was_there(notebook: Notebook, text: str) -> None:  # noqa: F811
+def test_what_it_reads_is_what_was_there(notebook: Notebook, text: str) -> None:
     notebook.run("base = [1]\nalias = base\ndef helper(x):\n    return [*x, 2]", "base")
     notebook.run("%%asset a --lazy\na = helper(base)", "a")
     notebook.run(text, "change")
@@ -101,7 +101,7 @@ class C:
     ("deferred", "between"),
     [("step()", "step()"), ("peek()", "step()"), ("grow(1)", "grow(2)"), ("C().add()", "C().add()")],
 )
-def test_what_functions_hold_is_what_they_held(notebook: Notebook, deferred: str, between: str) -> None:  # noqa: F811
+def test_what_functions_hold_is_what_they_held(notebook: Notebook, deferred: str, between: str) -> None:
     notebook.run(HOLDERS, "holders")
     notebook.run(f"%%asset a --lazy\na = {deferred}", "a")
     notebook.run(f"b = {between}", "between")
@@ -110,14 +110,14 @@ def test_what_functions_hold_is_what_they_held(notebook: Notebook, deferred: str
     assert (notebook.run("a", "reader").result, notebook["b"]) == (plain["a"], plain["b"])
 
 
-def test_what_it_binds_is_not_hidden(notebook: Notebook) -> None:  # noqa: F811
+def test_what_it_binds_is_not_hidden(notebook: Notebook) -> None:
     notebook.run("a = 0", "first")
     notebook.run("%%asset a --lazy\na = 1", "a")
     notebook.run("a += 10", "after")
     assert notebook["a"] == 11
 
 
-def test_a_file_is_read_as_it_was(notebook: Notebook, tmp_path: Path) -> None:  # noqa: F811
+def test_a_file_is_read_as_it_was(notebook: Notebook, tmp_path: Path) -> None:
     (tmp_path / "data.txt").write_text("before")
     notebook.run("from pathlib import Path", "s")
     notebook.run("%%asset a --lazy\na = Path('data.txt').read_text()", "a")
@@ -126,7 +126,7 @@ def test_a_file_is_read_as_it_was(notebook: Notebook, tmp_path: Path) -> None:  
     assert (tmp_path / "data.txt").read_text() == "after"
 
 
-def test_options_are_as_they_were_and_stay_as_they_are(notebook: Notebook) -> None:  # noqa: F811
+def test_options_are_as_they_were_and_stay_as_they_are(notebook: Notebook) -> None:
     notebook.run("import numpy as np\nnp.set_printoptions(precision=2)", "before")
     notebook.run("%%asset a --lazy\na = repr(np.array([1.23456]))", "a")
     notebook.run("np.set_printoptions(precision=4)", "after")
@@ -149,14 +149,14 @@ def test_options_are_as_they_were_and_stay_as_they_are(notebook: Notebook) -> No
         "a = 1\nwith open('out.txt', 'w') as file:\n    print(a, file=file)",
     ],
 )
-def test_what_others_could_notice_is_not_put_off(notebook: Notebook, body: str) -> None:  # noqa: F811
+def test_what_others_could_notice_is_not_put_off(notebook: Notebook, body: str) -> None:
     notebook.run("base = [1]\nplaces = {}", "base")
     notebook.run(f"%%asset lone --lazy\n{body}", "a")
     assert "lone · is computed now, not put off" in notebook.text
     assert names_run() == ["lone"]
 
 
-def test_what_could_not_be_known_is_told(notebook: Notebook) -> None:  # noqa: F811
+def test_what_could_not_be_known_is_told(notebook: Notebook) -> None:
     notebook.run(
         "import numpy as np\ndef sets():\n    getattr(np, 'set_' + 'printoptions')(precision=3)\n    return 1"
     )
@@ -169,7 +169,7 @@ def test_what_could_not_be_known_is_told(notebook: Notebook) -> None:  # noqa: F
     notebook.run("np.set_printoptions(precision=8)")
 
 
-def test_a_cell_runs_that_only_comes_after_what_fails(notebook: Notebook) -> None:  # noqa: F811
+def test_a_cell_runs_that_only_comes_after_what_fails(notebook: Notebook) -> None:
     notebook.run("base = 0", "base")
     notebook.run("%%asset a --lazy\na = 1 / base", "a")
     done = notebook.run("base = 2", "after")
@@ -179,7 +179,7 @@ def test_a_cell_runs_that_only_comes_after_what_fails(notebook: Notebook) -> Non
     assert notebook.last.action == "failed"
 
 
-def test_a_reader_of_what_fails_fails(notebook: Notebook) -> None:  # noqa: F811
+def test_a_reader_of_what_fails_fails(notebook: Notebook) -> None:
     notebook.run("%%asset a --lazy\na = 1 / 0", "a")
     notebook.run("beside = 1", "beside")
     assert not notebook.run("print(a)", "reader").success
@@ -188,7 +188,7 @@ def test_a_reader_of_what_fails_fails(notebook: Notebook) -> None:  # noqa: F811
     assert "body.py" not in notebook.text
 
 
-def test_a_fresh_one_comes_back_at_once(notebook: Notebook) -> None:  # noqa: F811
+def test_a_fresh_one_comes_back_at_once(notebook: Notebook) -> None:
     notebook.run("%%asset a --lazy\na = 1", "a")
     notebook.run("a", "reader")
     notebook.run("del a", "gone")
@@ -197,14 +197,14 @@ def test_a_fresh_one_comes_back_at_once(notebook: Notebook) -> None:  # noqa: F8
     assert notebook.last.action == "restored"
 
 
-def test_a_command_computes_what_waits(notebook: Notebook) -> None:  # noqa: F811
+def test_a_command_computes_what_waits(notebook: Notebook) -> None:
     notebook.run("%%asset a --lazy\na = 1", "a")
     assert vibe_magic.why("a").note == "put off until something reads it"
     assert [record.action for record in vibe_magic.run()] == ["ran"]
     assert notebook["a"] == 1
 
 
-def test_lazy_assets_run_side_by_side(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_lazy_assets_run_side_by_side(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIBE_MAGIC_N_JOBS", "2")
     notebook.run("import os", "s")
     for name in "ab":
@@ -214,7 +214,7 @@ def test_lazy_assets_run_side_by_side(notebook: Notebook, monkeypatch: pytest.Mo
     assert notebook["a"] != notebook.run("os.getppid()").result
 
 
-def test_the_kernel_goes_on_beside_one_in_the_background(notebook: Notebook, tmp_path: Path) -> None:  # noqa: F811
+def test_the_kernel_goes_on_beside_one_in_the_background(notebook: Notebook, tmp_path: Path) -> None:
     notebook.run("import time\nfrom pathlib import Path", "s")
     body = "while not Path('go').exists():\n    time.sleep(0.01)\na = 1\nprint('at last')"
     notebook.run(f"%%asset a --background\n{body}", "a")
@@ -229,7 +229,7 @@ def test_the_kernel_goes_on_beside_one_in_the_background(notebook: Notebook, tmp
     assert "a · ran in" in notebook.text
 
 
-def test_a_reader_says_for_whom_it_waits(notebook: Notebook) -> None:  # noqa: F811
+def test_a_reader_says_for_whom_it_waits(notebook: Notebook) -> None:
     notebook.run("import time", "s")
     notebook.run("%%asset a --background\ntime.sleep(0.3)\na = 1", "a")
     notebook.run("%%asset b\nb = a + 1", "b")
@@ -237,7 +237,7 @@ def test_a_reader_says_for_whom_it_waits(notebook: Notebook) -> None:  # noqa: F
     assert notebook["b"] == 2
 
 
-def test_one_in_the_background_can_need_another(notebook: Notebook) -> None:  # noqa: F811
+def test_one_in_the_background_can_need_another(notebook: Notebook) -> None:
     notebook.run("import time", "s")
     notebook.run("%%asset a --lazy\na = 1", "a")
     notebook.run("%%asset b --background\ntime.sleep(0.1)\nb = a + 1", "b")
@@ -245,7 +245,7 @@ def test_one_in_the_background_can_need_another(notebook: Notebook) -> None:  # 
     assert notebook.run("c", "reader").result == 3
 
 
-def test_a_file_that_changes_meanwhile_is_read_as_it_was(notebook: Notebook, tmp_path: Path) -> None:  # noqa: F811
+def test_a_file_that_changes_meanwhile_is_read_as_it_was(notebook: Notebook, tmp_path: Path) -> None:
     (tmp_path / "data.txt").write_text("before")
     notebook.run("import time\nfrom pathlib import Path", "s")
     notebook.run("%%asset a --background\ntime.sleep(0.3)\na = Path('data.txt').read_text()", "a")
@@ -254,7 +254,7 @@ def test_a_file_that_changes_meanwhile_is_read_as_it_was(notebook: Notebook, tmp
     assert not notebook.last.stayed
 
 
-def test_what_is_done_is_there_without_being_asked_for(notebook: Notebook) -> None:  # noqa: F811
+def test_what_is_done_is_there_without_being_asked_for(notebook: Notebook) -> None:
     notebook.run("%%asset a --background\na = 1", "a")
     end = time.monotonic() + 30
     while "a" not in notebook.shell.user_ns and time.monotonic() < end:
@@ -262,13 +262,13 @@ def test_what_is_done_is_there_without_being_asked_for(notebook: Notebook) -> No
     assert notebook["a"] == 1
 
 
-def test_both_at_once_is_one_line(notebook: Notebook) -> None:  # noqa: F811
+def test_both_at_once_is_one_line(notebook: Notebook) -> None:
     notebook.run("%%asset a --lazy --background\na = 1", "a")
     assert "--lazy and --background exclude each other" in notebook.text
     assert "Traceback" not in notebook.text
 
 
-def test_a_process_that_dies_fails_its_asset_alone(notebook: Notebook) -> None:  # noqa: F811
+def test_a_process_that_dies_fails_its_asset_alone(notebook: Notebook) -> None:
     notebook.run("import os", "s")
     notebook.run("%%asset a --background\na = os._exit(3)", "a")
     notebook.run("%%asset b --background\nb = 2", "b")
@@ -331,7 +331,7 @@ def test_outputs_arrive_in_their_cell_while_the_kernel_is_idle(tmp_path: Path) -
 
 
 def test_a_second_pass_goes_by_the_names_as_they_were_when_the_cell_was_passed(
-    notebook: Notebook,  # noqa: F811
+    notebook: Notebook,
 ) -> None:
     cells = {
         "level": "level = 2\nimport numpy as np",
@@ -350,7 +350,7 @@ def test_a_second_pass_goes_by_the_names_as_they_were_when_the_cell_was_passed(
 
 
 def test_what_must_come_first_does_so_where_only_the_later_one_needs_the_process_as_it_was(
-    notebook: Notebook,  # noqa: F811
+    notebook: Notebook,
 ) -> None:
     cells = {
         "np": "import numpy as np\nnp.set_printoptions(precision=2)",

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 import vibe_magic
-from tests.integration.test_notebook_cells import Notebook, notebook
 from vibe_magic.errors import UsageError
 from vibe_magic.session import report
 
-__all__ = ["notebook"]
+from .shell import Notebook
 
 DEFINE = (
     "import vibe_magic as vm\n"

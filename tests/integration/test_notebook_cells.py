@@ -2,62 +2,15 @@
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import io
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from IPython.core.completer import provisionalcompleter
-from IPython.core.interactiveshell import InteractiveShell
 
 import vibe_magic
-from vibe_magic.observe import facets
-from vibe_magic.session import current, report
+from vibe_magic.session import report
 
-
-class Notebook:
-    """A shell with the extension, and what its last cell wrote."""
-
-    def __init__(self, shell: Any) -> None:
-        self.shell = shell
-        self.text = ""
-
-    def run(self, text: str, cell_id: str | None = None) -> Any:
-        out = io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-            result = self.shell.run_cell(text, store_history=True, cell_id=cell_id)
-        self.text = out.getvalue()
-        return result
-
-    @property
-    def last(self) -> Any:
-        return report()[-1]
-
-    def __getitem__(self, name: str) -> Any:
-        return self.shell.user_ns[name]
-
-
-@pytest.fixture
-def notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notebook]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv("VIBE_MAGIC_CACHE_DIR", str(tmp_path / "cache"))
-    shell = InteractiveShell()
-    shell.colors = "nocolor"
-    main = sys.modules["__main__"]
-    vibe_magic.load_ipython_extension(shell)
-    facets.apply(facets.difference(facets.snapshot(tmp_path), {}))  # what tests before this one have set
-    current().imported.news()  # the tests' own modules are none of the notebook's
-    current().patches.clear()
-    yield Notebook(shell)
-    vibe_magic.unload_ipython_extension(shell)
-    atexit.unregister(shell.atexit_operations)
-    shell.history_manager.close()
-    sys.modules["__main__"] = main
+from .shell import Notebook
 
 
 def test_a_second_run_is_a_hit(notebook: Notebook) -> None:
@@ -321,77 +274,3 @@ def test_what_is_shown_after_the_value_is_not_the_result(notebook: Notebook) -> 
     assert notebook.last.action == "restored"
     assert result.result == 42
     assert notebook.text.index("Out[3]: 42") < notebook.text.index("a figure")
-
-
-COUNTING = """
-class Counter:
-    made = []
-
-    def count(self):
-        self.made.append(1)
-        return len(self.made)
-
-
-def counted(seen=[]):
-    seen.append(1)
-    return len(seen)
-"""
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        "from counting import counted\nn = counted()",
-        "import counting\nn = counting.counted()",
-        "from counting import Counter\nn = Counter().count()",
-        "import counting as c\nn = c.Counter().count()",
-    ],
-)
-def test_what_a_module_holds_counts_from_the_moment_it_is_loaded(
-    notebook: Notebook,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    body: str,
-) -> None:
-    """The first run finds the source alone; what calls have changed since is not in that."""
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "counting", raising=False)
-    (tmp_path / "counting.py").write_text(COUNTING)
-    counts = []
-    for _ in range(3):
-        notebook.run(f"%%asset n\n{body}", "n")
-        counts.append(notebook["n"])
-    monkeypatch.delitem(sys.modules, "counting")
-    assert counts == [1, 2, 3]
-
-
-@pytest.mark.parametrize("body", ["from counting import count as n, Counter", "from counting import Counter"])
-def test_a_name_that_a_cell_imports_itself_is_no_input_of_it(
-    notebook: Notebook,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    body: str,
-) -> None:
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "counting", raising=False)
-    (tmp_path / "counting.py").write_text("def count():\n    return 1\n\n\nclass Counter:\n    step = 1\n")
-    notebook.run("import counting", "s")
-    notebook.run(f"%%asset made\n{body}\nmade = Counter().step", "made")
-    assert [(status.state, status.causes) for status in vibe_magic.status()] == [("fresh", ())]
-    notebook.run(f"%%asset made\n{body}\nmade = Counter().step", "made")
-    assert notebook.last.action == "restored"
-
-
-def test_why_says_that_a_module_was_loaded_since(
-    notebook: Notebook,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "counting", raising=False)
-    (tmp_path / "counting.py").write_text("def counted(seen=[]):\n    return 1\n")
-    notebook.run("%%asset n\nfrom counting import counted\nn = counted()", "n")
-    (cause,) = vibe_magic.why("n").causes
-    monkeypatch.delitem(sys.modules, "counting")
-    assert (cause.subject, cause.diff) == ("counting.counted", "")
-    assert "loaded since" in cause.detail

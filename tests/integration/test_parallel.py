@@ -21,7 +21,7 @@ import vibe_magic
 from vibe_magic.session import current, foresee, report
 from vibe_magic.session.parallel import Bringing
 
-from .test_notebook_cells import Notebook, notebook  # noqa: F401 - a fixture
+from .shell import Notebook
 
 ENGINES = ("loky", "threading", "multiprocessing")
 SWITCH = "import os, threading, time\nGO = False"
@@ -37,7 +37,7 @@ def actions(records: list[vibe_magic.session.Record]) -> dict[str, str]:
 
 
 @pytest.fixture(autouse=True)
-def quiet(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def quiet(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIBE_MAGIC_QUIET", "1")
     for name in ("sys.stdout", "sys.stderr"):  # replaced by these tests, to see what cells write
         current().at_start.pop(name, None)
@@ -68,7 +68,7 @@ def is_body(process: psutil.Process) -> bool:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_workers_and_the_kernel_agree(notebook: Notebook, engine: str) -> None:  # noqa: F811
+def test_workers_and_the_kernel_agree(notebook: Notebook, engine: str) -> None:
     cells = {
         "setup": "import numpy as np\nclass P:\n    def __init__(self, x): self.x = x\nk = 2\nbase = [1, 2]",
         "a": "%%asset a\nprint('in a')\na = np.arange(5) * k",
@@ -97,7 +97,7 @@ def test_workers_and_the_kernel_agree(notebook: Notebook, engine: str) -> None: 
 @pytest.mark.timeout(60)  # nothing hangs
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.usefixtures("bodies")
-def test_what_gives_up_gives_up_alone(notebook: Notebook, engine: str) -> None:  # noqa: F811
+def test_what_gives_up_gives_up_alone(notebook: Notebook, engine: str) -> None:
     notebook.run(SWITCH, "s")
     notebook.run("lock = threading.Lock()", "l")
     notebook.run(asset("fine", "time.sleep(0.2)"))
@@ -127,7 +127,7 @@ def test_what_gives_up_gives_up_alone(notebook: Notebook, engine: str) -> None: 
     assert set(actions(vibe_magic.run(n_jobs=3, engine=engine)).values()) <= {"ran", "restored"}
 
 
-def test_without_keep_going_nothing_new_is_begun(notebook: Notebook) -> None:  # noqa: F811
+def test_without_keep_going_nothing_new_is_begun(notebook: Notebook) -> None:
     notebook.run(SWITCH, "s")
     notebook.run("%%asset raised\nif GO: 1 / 0\ntime.sleep(0.2)")  # the longest known, so it is begun first
     for number in range(8):
@@ -139,7 +139,7 @@ def test_without_keep_going_nothing_new_is_begun(notebook: Notebook) -> None:  #
     assert found.count("skipped") >= 6
 
 
-def test_a_retry_waits_and_tries_again(notebook: Notebook, tmp_path: Path) -> None:  # noqa: F811
+def test_a_retry_waits_and_tries_again(notebook: Notebook, tmp_path: Path) -> None:
     notebook.run(SWITCH, "s")
     notebook.run("def note():\n    with open('tries', 'a') as file:\n        file.write('x')", "f")
     body = "note()\n    assert os.path.getsize('tries') > 2"
@@ -150,7 +150,7 @@ def test_a_retry_waits_and_tries_again(notebook: Notebook, tmp_path: Path) -> No
     assert (tmp_path / "tries").read_text() == "xxx"
 
 
-def test_a_lost_result_is_not_computed_twice_where_files_change(notebook: Notebook, tmp_path: Path) -> None:  # noqa: F811
+def test_a_lost_result_is_not_computed_twice_where_files_change(notebook: Notebook, tmp_path: Path) -> None:
     notebook.run(SWITCH, "s")
     header = "%%asset late --engine threading\nif GO:\n"
     cell = header + "    late = open('log', 'a')\n    late.write('x'); late.flush()"
@@ -164,7 +164,7 @@ def test_a_lost_result_is_not_computed_twice_where_files_change(notebook: Notebo
     notebook["late"].close()
 
 
-def test_a_limit_holds_for_a_cell_of_its_own(notebook: Notebook) -> None:  # noqa: F811
+def test_a_limit_holds_for_a_cell_of_its_own(notebook: Notebook) -> None:
     result = notebook.run("%%asset slow --timeout 2\nimport time\ntime.sleep(60)\nslow = 1", "c")
     assert not result.success
     assert "took longer than its --timeout" in notebook.text
@@ -178,7 +178,7 @@ def test_a_limit_holds_for_a_cell_of_its_own(notebook: Notebook) -> None:  # noq
     assert "well" in notebook.text
 
 
-def test_a_limit_holds_when_a_command_runs_the_asset(notebook: Notebook) -> None:  # noqa: F811
+def test_a_limit_holds_when_a_command_runs_the_asset(notebook: Notebook) -> None:
     notebook.run(SWITCH, "s")
     notebook.run(asset("slow", "time.sleep(60)", "--timeout 2"), "c")
     notebook.run("%%asset here --engine local\nhere = os.getpid() if GO else 0", "h")
@@ -192,7 +192,7 @@ def test_a_limit_holds_when_a_command_runs_the_asset(notebook: Notebook) -> None
     assert notebook["here"] == os.getpid()
 
 
-def test_effects_wait_for_their_turn(notebook: Notebook, tmp_path: Path) -> None:  # noqa: F811
+def test_effects_wait_for_their_turn(notebook: Notebook, tmp_path: Path) -> None:
     (tmp_path / "log").write_text("0")
     notebook.run("import pathlib, time\nGO = 0", "s")
     notebook.run("%%asset first\ntime.sleep(GO)\nfirst = pathlib.Path('log').read_text()", "a")
@@ -204,7 +204,7 @@ def test_effects_wait_for_their_turn(notebook: Notebook, tmp_path: Path) -> None
     assert (tmp_path / "log").read_text() == "0.3"
 
 
-def test_a_change_in_place_is_seen_by_those_behind_it(notebook: Notebook) -> None:  # noqa: F811
+def test_a_change_in_place_is_seen_by_those_behind_it(notebook: Notebook) -> None:
     notebook.run("import time\nGO = 0\nx = [1]", "s")
     notebook.run("%%asset change\ntime.sleep(GO)\nx.append(2); change = 1", "a")
     notebook.run("%%asset read\nread = sum(x) + GO", "b")
@@ -214,7 +214,7 @@ def test_a_change_in_place_is_seen_by_those_behind_it(notebook: Notebook) -> Non
     assert notebook["read"] == 12.2
 
 
-def test_outputs_come_in_order_and_only_once(notebook: Notebook) -> None:  # noqa: F811
+def test_outputs_come_in_order_and_only_once(notebook: Notebook) -> None:
     notebook.run("import sys\nGO = 0", "s")
     notebook.run("%%asset talk\nprint('one'); print('two', file=sys.stderr)\ntalk = GO\ntalk + 40", "a")
     notebook.run("GO = 2", "g")
@@ -227,7 +227,7 @@ def test_outputs_come_in_order_and_only_once(notebook: Notebook) -> None:  # noq
 
 
 def test_outputs_of_several_are_titled_where_cells_cannot_be_told_apart(
-    notebook: Notebook,  # noqa: F811
+    notebook: Notebook,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("VIBE_MAGIC_QUIET", "0")
@@ -306,7 +306,7 @@ def test_an_interrupt_ends_what_runs_and_the_next_run_is_right(kernel: psutil.Po
     kernel.wait(30)
 
 
-def test_what_a_query_looks_up_is_there_in_workers_too(notebook: Notebook) -> None:  # noqa: F811
+def test_what_a_query_looks_up_is_there_in_workers_too(notebook: Notebook) -> None:
     notebook.run(
         "import pandas as pd\ndf = pd.DataFrame({'a': [1, 2, 3]})\nlimit = 1\ndef f(x): return x * limit"
     )
@@ -318,7 +318,7 @@ def test_what_a_query_looks_up_is_there_in_workers_too(notebook: Notebook) -> No
     assert (notebook["y"], notebook["z"]) == (2, [1, 2, 3])
 
 
-def test_what_joblib_selects_is_used(notebook: Notebook) -> None:  # noqa: F811
+def test_what_joblib_selects_is_used(notebook: Notebook) -> None:
     notebook.run("import os, time\nGO = 0", "s")
     notebook.run("%%asset who\nwho = os.getpid() if GO else 0", "a")
     notebook.run("GO = 1", "g")
@@ -327,14 +327,14 @@ def test_what_joblib_selects_is_used(notebook: Notebook) -> None:  # noqa: F811
     assert notebook["who"] not in (0, os.getpid())
 
 
-def test_an_unknown_engine_is_one_line(notebook: Notebook) -> None:  # noqa: F811
+def test_an_unknown_engine_is_one_line(notebook: Notebook) -> None:
     notebook.run("%%asset a\na = 1", "a")
     notebook.run("%asset run --engine nonsense", "r")
     assert "engine nonsense: cannot be used" in notebook.text
     assert "Traceback" not in notebook.text
 
 
-def test_process_state_is_that_of_the_kernel(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_process_state_is_that_of_the_kernel(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     notebook.run("import os, sys, warnings, numpy as np\nGO = 0", "s")
     notebook.run(
@@ -350,7 +350,7 @@ def test_process_state_is_that_of_the_kernel(notebook: Notebook, monkeypatch: py
     notebook.run("np.set_printoptions(precision=8)")
 
 
-def test_assets_of_a_notebook_run_ahead(notebook: Notebook) -> None:  # noqa: F811
+def test_assets_of_a_notebook_run_ahead(notebook: Notebook) -> None:
     cells = [
         ("0", "import time, os"),
         ("1", "%%asset a\ntime.sleep(0.3)\na = os.getpid()"),
@@ -367,7 +367,7 @@ def test_assets_of_a_notebook_run_ahead(notebook: Notebook) -> None:  # noqa: F8
     assert [record.action for record in report()] == ["ran", "ran", "ran"]
 
 
-def test_an_input_that_loses_something_on_its_way_stays(notebook: Notebook) -> None:  # noqa: F811
+def test_an_input_that_loses_something_on_its_way_stays(notebook: Notebook) -> None:
     notebook.run("class Spared:\n    def __getstate__(self):\n        return {}", "class")
     notebook.run("s = Spared()\ns.cache = [5]", "s")
     notebook.run("%%asset k --lazy\nk = s.cache[0]", "k")
@@ -378,7 +378,7 @@ def test_an_input_that_loses_something_on_its_way_stays(notebook: Notebook) -> N
 
 @pytest.mark.parametrize("delay_s", [0.0, 1.0])
 def test_results_that_need_not_wait_come_at_once(
-    notebook: Notebook,  # noqa: F811
+    notebook: Notebook,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     delay_s: float,
@@ -408,7 +408,7 @@ def test_results_that_need_not_wait_come_at_once(
 
 
 @pytest.mark.parametrize("early", ["def f():\n    return b", "x = 'b'", "b = 7"])
-def test_a_result_waits_for_cells_that_could_tell(notebook: Notebook, early: str) -> None:  # noqa: F811
+def test_a_result_waits_for_cells_that_could_tell(notebook: Notebook, early: str) -> None:
     notebook.run("b = 1\ndef g():\n    return b", "start")
     notebook.run(f"%%asset a --lazy\nimport time\ntime.sleep(0.3)\n{early}\na = g()", "a")
     notebook.run("%%asset late --lazy\nb = 2\nlate = 5", "late")
@@ -416,7 +416,7 @@ def test_a_result_waits_for_cells_that_could_tell(notebook: Notebook, early: str
     assert [record.name for record in records] == ["a", "late"]
 
 
-def test_what_came_early_comes_again_if_options_were_changed_before_it(notebook: Notebook) -> None:  # noqa: F811
+def test_what_came_early_comes_again_if_options_were_changed_before_it(notebook: Notebook) -> None:
     settle = "def settle():\n    pd.set_option('display.precision', 2)"
     notebook.run(f"import time\nimport pandas as pd\nscale = 0\n{settle}", "s")
     slow = "if scale:\n    time.sleep(scale)\n    settle()\nslow = scale"
@@ -431,7 +431,7 @@ def test_what_came_early_comes_again_if_options_were_changed_before_it(notebook:
     assert notebook["size"] == len(notebook["text"])
 
 
-def test_other_tasks_run_while_records_are_waited_for(notebook: Notebook) -> None:  # noqa: F811
+def test_other_tasks_run_while_records_are_waited_for(notebook: Notebook) -> None:
     notebook.run(SWITCH, "s")
     notebook.run(asset("slow", "time.sleep(0.3)"))
     notebook.run(asset("quick", "pass"))

@@ -13,7 +13,7 @@ from jupyter_client.manager import start_new_kernel
 import vibe_magic
 from vibe_magic.session import current, report
 
-from .test_notebook_cells import Notebook, notebook  # noqa: F401 - a fixture
+from .shell import Notebook
 
 CELLS = {
     "np": "import numpy as np",
@@ -23,13 +23,13 @@ CELLS = {
 }
 
 
-def run_all(notebook: Notebook) -> None:  # noqa: F811
+def run_all(notebook: Notebook) -> None:
     for cell_id, text in CELLS.items():
         notebook.run(text, cell_id)
 
 
 @pytest.fixture
-def restored(notebook: Notebook) -> Notebook:  # noqa: F811
+def restored(notebook: Notebook) -> Notebook:
     """Return a notebook whose assets were restored, as in a new kernel."""
     run_all(notebook)
     for name in "abc":
@@ -128,7 +128,7 @@ def test_with_threads_of_the_notebook_values_do_not_wait(restored: Notebook) -> 
     done.set()
 
 
-def test_what_refers_to_the_notebook_is_loaded_at_once(notebook: Notebook) -> None:  # noqa: F811
+def test_what_refers_to_the_notebook_is_loaded_at_once(notebook: Notebook) -> None:
     current().unread.is_open = True
     current().unread.from_bytes = 0
     text = "%%asset a\nclass P: pass\na, f, n = P(), (lambda x: x), 5"

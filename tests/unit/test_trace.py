@@ -109,12 +109,32 @@ def test_changed_code_shows_its_lines() -> None:
     assert "-y = x\n+y = x + 1" in cause.diff
 
 
-def test_a_source_stands_in_for_a_value_that_is_not_loaded() -> None:
-    recorded = Fact("d", "function", "s")
-    assert recorded.same(Fact("", "module", "s"))
-    assert not recorded.same(Fact("", "module", "t"))
-    assert not recorded.same(Fact("e", "function", "s"))
-    assert not recorded.same(UNKNOWN)
+LOADED, CHANGED = Fact("d", "function", "s", as_loaded=True), Fact("d", "function", "s")
+UNLOADED, LOUD = Fact("", "module", "s", as_loaded=True), Fact("", "module", "s")
+
+
+@pytest.mark.parametrize(
+    ("recorded", "present", "same"),
+    [
+        (LOADED, UNLOADED, True),
+        (CHANGED, UNLOADED, False),
+        (UNLOADED, LOADED, True),
+        (UNLOADED, CHANGED, False),
+        (LOUD, LOADED, False),
+        (LOUD, UNLOADED, True),
+        (CHANGED, LOADED, True),
+        (LOADED, Fact("", "module", "t", as_loaded=True), False),
+        (LOADED, Fact("e", "function", "s", as_loaded=True), False),
+        (CHANGED, Fact("", "source", "s"), True),
+        (LOADED, Fact("", "source", "t"), False),
+        (Fact("d"), Fact("", "source"), False),
+        (LOADED, UNKNOWN, False),
+    ],
+)
+def test_a_source_stands_in_for_a_value_that_is_as_loading_left_it(
+    recorded: Fact, present: Fact, same: bool
+) -> None:
+    assert recorded.same(present) is same
 
 
 def test_a_trace_survives_json() -> None:

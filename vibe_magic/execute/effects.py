@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from vibe_magic.cell import Facts
 from vibe_magic.errors import Undigestible, Unpicklable
-from vibe_magic.identity import Identity, Reach, anchors, digest, explore, found_by, parts, same_names
+from vibe_magic.identity import (
+    Identity,
+    Reach,
+    altered,
+    anchors,
+    digest,
+    explore,
+    found_by,
+    parts,
+    same_names,
+)
 from vibe_magic.observe import Observed, facets
 from vibe_magic.payload import Context, Owners, Packed, pack
 
@@ -50,6 +60,8 @@ class Effects:
         Paths of those that it gave other names in place.
     reached : Reach, optional
         What the cell reaches now, with the modules that it has loaded.
+    loaded : dict of str to module
+        The local modules that it has loaded, by name.
     """
 
     values: Mapping[str, Any]
@@ -63,6 +75,7 @@ class Effects:
     labels: Mapping[str, Any] = field(default_factory=dict)
     renamed: frozenset[str] = frozenset()
     reached: Reach | None = None
+    loaded: Mapping[str, ModuleType] = field(default_factory=dict)
 
     @property
     def changed(self) -> frozenset[str]:
@@ -79,10 +92,12 @@ class Effects:
         after: Mapping[str, Any],
         labels: Mapping[str, tuple[Any, Any]],
         results: tuple[object, ...],
+        loaded: Sequence[ModuleType],
     ) -> Effects:
         """Compare the moment before a run with the moment after it."""
         reached = _reached(job, names)
         mutated, foreign = _changed_in_place(job, names, reached)
+        foreign += tuple(f"{m.__name__}:{name}" for m in loaded for name in altered(m, job.memo))
         state = facets.difference(before, after)
         kept = names.bound | (mutated - names.deleted)
         if job.out is not None:
@@ -96,7 +111,10 @@ class Effects:
         drawn = frozenset(state) & GENERATORS
         alike = {path: index for path, (index, names) in labels.items() if same_names(index, names)}
         renamed = frozenset(labels.keys() - alike.keys())
-        return cls(values, names, mutated, foreign, state, drawn, before, after, alike, renamed, reached)
+        found = {module.__name__: module for module in loaded}
+        return cls(
+            values, names, mutated, foreign, state, drawn, before, after, alike, renamed, reached, found
+        )
 
 
 def identities(names: frozenset[str], job: Job) -> Mapping[str, Identity]:

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from vibe_magic.capture import Output, Recorder
-from vibe_magic.identity import labels
-from vibe_magic.observe import Observed, Watch, effects, facets, irreversible, named_files
+from vibe_magic.identity import labels, loaded_since, loads, note_loaded
+from vibe_magic.observe import Observed, Watch, effects, facets, irreversible, named_files, on_loaded
 from vibe_magic.payload import Packed
 
 from .effects import Effects, blockers_of, pack_groups
@@ -57,7 +57,7 @@ class Run:
         self._labels: Mapping[str, Any] = {}
         self._axes = Held({}, loosely=False)
         self._finalized: Mapping[str, str] = {}
-        self._modules = 0
+        self._modules = self._loads = 0
         self._started_s = 0.0
 
     def start(self) -> None:
@@ -66,7 +66,8 @@ class Run:
         self._hold()
         self._state = facets.snapshot(str(job.base))
         self._in_force = in_force(self._shell)
-        self._modules = len(sys.modules)
+        self._modules, self._loads = len(sys.modules), loads()
+        on_loaded(note_loaded)
         asks = not _ASKS.isdisjoint(job.reach.facts.mentions)
         named = named_files(job.reach.facts.strings, str(job.base), asks=asks) | dict.fromkeys(job.files, "")
         if job.stored:
@@ -120,11 +121,12 @@ class Run:
             after=facets.snapshot(str(self.job.base), self.job.reach.facts.mentions),
             labels={path: (index, self._labels[path]) for path, index in self._axes.values().items()},
             results=results or self._recorder.results,
+            loaded=loaded_since(self._loads),
         )
         failed = failed or self._recorder.error
         groups, blockers = self._judged(effects, observed, hidden, failed)
         return Outcome(
-            trace=make_trace(self.job, effects, observed),
+            trace=make_trace(self.job, effects, observed, outputs),
             groups=groups,
             outputs=outputs,
             blockers=blockers,

@@ -6,13 +6,15 @@ from . import code as code
 from .anchors import anchors, found_by
 from .code import own_members
 from .describe import describe, difference
-from .explore import PACKAGED, Identity, Problem, Reach, explore
+from .explore import explore
 from .keys import combine, file_digest, fingerprint, text_digest
 from .labels import labels, same_names
+from .loading import altered, loaded_since, loads, note_found, note_loaded
 from .memo import Memo
 from .parts import Parts, parts
+from .reach import PACKAGED, Identity, Problem, Reach
 from .relations import registered
-from .statics import describe_source, effects_of, module_static, note_loaded, static_facts
+from .statics import Statics, describe_source, effects_of, module_static, only_binds
 from .values import Digest, digest
 
 __all__ = [
@@ -23,6 +25,8 @@ __all__ = [
     "Parts",
     "Problem",
     "Reach",
+    "Statics",
+    "altered",
     "anchors",
     "combine",
     "describe",
@@ -35,12 +39,15 @@ __all__ = [
     "fingerprint",
     "found_by",
     "labels",
+    "loaded_since",
+    "loads",
     "module_static",
+    "note_found",
     "note_loaded",
+    "only_binds",
     "own_members",
     "parts",
     "registered",
     "same_names",
-    "static_facts",
     "text_digest",
 ]

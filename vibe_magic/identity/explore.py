@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import FunctionType, ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 from vibe_magic.cell import Facts, copies_docstrings, unwarned
 from vibe_magic.errors import Undigestible
@@ -14,82 +14,23 @@ from vibe_magic.modules import is_local, loaded, package_of, package_version
 
 from .describe import describe
 from .keys import combine
+from .loading import is_as_loaded, loaded_static
 from .memo import Memo
 from .merging import merged_facts
+from .reach import PACKAGED, Identity, Problem, Reach
 from .relations import by_name, descendants
 from .sources import facts_of_bytecode, meaning_of
-from .statics import loaded_static, module_static, static_facts
+from .statics import Statics
 
-__all__ = ["PACKAGED", "Identity", "Problem", "Reach", "explore"]
+__all__ = ["explore"]
 
 _SHELL = frozenset(
     "In Out get_ipython exit quit _ __ ___ _i _ii _iii _ih _oh _dh display open".split()  # noqa: SIM905
 )
 
 
-PACKAGED = "package"
-"""Stands for the source of a constant that an installed package holds; its version tells if it changed."""
-
 _DERIVED = "__subclasses__"
 _OFFERED = frozenset({"open", "display", "exit", "quit"})
-
-
-class Identity(NamedTuple):
-    """What a reference stands for.
-
-    Attributes
-    ----------
-    digest : str
-        Of the live value; empty for a name of a module that is not loaded.
-    kind : str
-        ``value``, ``function``, ``class``, ``module`` or ``missing``.
-    static : str
-        Digest of the source, for names of local modules.
-    """
-
-    digest: str
-    kind: str
-    static: str = ""
-
-
-class Problem(NamedTuple):
-    """An input that has no digest: its name, the part of it that has none, of which type, and why."""
-
-    name: str
-    part: str
-    type_name: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Reach:
-    """Everything that a cell depends on, as far as it is known before it runs.
-
-    Attributes
-    ----------
-    inputs : mapping of str to Identity
-        By reference: a notebook name, or ``module:name``.
-    facts : Facts
-        Of the cell and of all code that it can call.
-    packages : mapping of str to str
-        Versions of the distributions it uses.
-    problems : tuple of Problem
-        Inputs that cannot be digested.
-    values : mapping of str to object
-        The values behind references, code and modules left out.
-    code : tuple of Facts
-        Of each function and class that it can call.
-    callables : tuple of object
-        Those functions and classes.
-    """
-
-    inputs: Mapping[str, Identity]
-    facts: Facts
-    packages: Mapping[str, str] = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
-    values: Mapping[str, Any] = field(default_factory=dict)
-    code: tuple[Facts, ...] = ()
-    callables: tuple[Any, ...] = ()
 
 
 @unwarned()
@@ -144,7 +85,7 @@ class _Exploration:
         self.namespace = namespace
         self.ignore = ignore
         self.memo = memo
-        self.search_path = search_path
+        self.statics = Statics(search_path)
         self.apart = apart
         self.inputs: dict[str, Identity] = {}
         self.values: dict[str, Any] = {}
@@ -327,8 +268,10 @@ class _Exploration:
             for path in paths or ("",):
                 self._module(value.__name__, path)
             return
-        static = loaded_static(found, name, self.search_path)
-        self._value(f"{module}:{name}", value, paths, static)
+        ref, static = f"{module}:{name}", loaded_static(found, name, self.statics)
+        self._value(ref, value, paths, static)
+        if ref in self.inputs and is_as_loaded(found, name, self.inputs[ref].digest):
+            self.inputs[ref] = self.inputs[ref]._replace(as_loaded=True)
 
     def _module(self, name: str, path: str) -> None:
         """Follow ``name.path``, where `name` is a module and some of the path may be, too."""
@@ -370,7 +313,9 @@ class _Exploration:
             and is_local(home)
             and home != module
         ):
-            self._value(ref, value, None, PACKAGED if plain else "")
+            self._value(ref, value, None)
+            if plain and ref in self.inputs:
+                self.inputs[ref] = self.inputs[ref]._replace(static=PACKAGED, as_loaded=True)
 
     def _unloaded(self, name: str, path: str) -> None:
         if self._static(name, path):
@@ -378,11 +323,13 @@ class _Exploration:
         self.packages |= {package_of(name.partition(".")[0])} - {""}
 
     def _static(self, name: str, path: str) -> bool:
-        static = module_static(name, path, self.search_path)
+        static = self.statics.digest(name, path)
         if static:
             first = path.partition(".")[0]
-            self.unseen.append(static_facts(name, path, self.search_path))
-            self.inputs[f"{name}:{first}"] = Identity("", "module", static)
+            self.unseen.append(self.statics.facts(name, path))
+            self.inputs[f"{name}:{first}"] = Identity("", "module", static, as_loaded=True)
+            for module, wanted in self.statics.needs(name, path):
+                self._module(module, wanted)
         return bool(static)
 
 

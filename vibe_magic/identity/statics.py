@@ -6,7 +6,7 @@ import ast
 import importlib.machinery
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from types import ModuleType
 from typing import NamedTuple
@@ -17,16 +17,13 @@ from vibe_magic.modules import is_local_file
 from .keys import combine, file_digest
 
 __all__ = [
+    "Statics",
     "describe_source",
     "effects_of",
-    "loaded_static",
     "local_source",
     "module_static",
-    "note_loaded",
-    "static_facts",
+    "only_binds",
 ]
-
-_loaded_from: dict[str, tuple[object, str]] = {}
 
 
 class _Outline(NamedTuple):
@@ -37,8 +34,18 @@ class _Outline(NamedTuple):
     encoded: tuple[bytes, ...]
     reads: tuple[frozenset[str], ...]
     modules: tuple[frozenset[tuple[str, str]], ...]
+    aliases: tuple[dict[str, str], ...]
+    imported: frozenset[str]
     facts: tuple[Facts, ...]
     derived: frozenset[str]
+
+
+class _Slice(NamedTuple):
+    """Of a module, what a name needs: a digest of the statements, names of other modules, and facts."""
+
+    digest: str = ""
+    needs: frozenset[tuple[str, str]] = frozenset()
+    facts: tuple[Facts, ...] = ()
 
 
 def local_source(name: str, search_path: Sequence[str] = ()) -> str:
@@ -57,6 +64,97 @@ def local_source(name: str, search_path: Sequence[str] = ()) -> str:
     return origin if origin and os.path.isfile(origin) and is_local_file(origin) else ""
 
 
+class Statics:
+    """The sources of local modules as they are at one moment; each file is looked for and read once.
+
+    Parameters
+    ----------
+    search_path : sequence of str
+        Where to look before ``sys.path``.
+    """
+
+    def __init__(self, search_path: Sequence[str] = ()) -> None:
+        self._search_path = search_path
+        self._sources: dict[str, tuple[str, str]] = {}
+        self._closures: dict[tuple[str, str], dict[tuple[str, str], _Slice]] = {}
+        self._brought: dict[str, str] = {}
+
+    def digest(self, module: str, attribute: str) -> str:
+        """Digest what defines a name, with all that it needs; empty if the module is not local."""
+        found = {key: each.digest for key, each in self._closure(module, attribute).items()}
+        if not found[module, attribute.partition(".")[0]]:
+            return ""
+        brought = [self._loading(name) for name in sorted({name for name, _ in found})]
+        return combine("static", repr(sorted(found.items())), *brought)
+
+    def facts(self, module: str, attribute: str) -> Facts:
+        """Return what the source of a name does beyond names: environment, files, hazards."""
+        merged = Facts()
+        for each in self._closure(module, attribute).values():
+            for fact in each.facts:
+                merged = merged.merged(fact)
+        return merged
+
+    def needs(self, module: str, attribute: str) -> list[tuple[str, str]]:
+        """Return the names in other modules that a name needs and that their source says too little about.
+
+        These are what is loaded already, where calls may have changed something, and what is installed.
+        """
+        return sorted(
+            (name, wanted)
+            for (name, wanted), each in self._closure(module, attribute).items()
+            if wanted != "__init__" and (not each.digest or name in sys.modules)
+        )
+
+    def _source(self, name: str) -> tuple[str, str]:
+        """Return the file of a local module and its digest; both empty if it is none."""
+        if name not in self._sources:
+            path = local_source(name, self._search_path)
+            self._sources[name] = (path, file_digest(path) if path else "")
+        return self._sources[name]
+
+    def _closure(self, module: str, attribute: str) -> dict[tuple[str, str], _Slice]:
+        """Return what the modules have of all that a name needs; of those that are not local, nothing."""
+        start = module, attribute.partition(".")[0]
+        if start in self._closures:
+            return self._closures[start]
+        found: dict[tuple[str, str], _Slice] = {}
+        waiting = [start]
+        while waiting:
+            name, wanted = waiting.pop()
+            if (name, wanted) in found:
+                continue
+            path, digest = self._source(name)
+            found[name, wanted] = each = _slice(path, digest, wanted) if path else _Slice()
+            waiting += [(_absolute(name, path, m), a.partition(".")[0]) for m, a in each.needs]
+            waiting += self._inside(name, wanted) if path else []
+        self._closures[start] = found
+        return found
+
+    def _loading(self, start: str) -> str:
+        """Digest what local modules do when they are loaded: one, and all that it imports."""
+        if start in self._brought:
+            return self._brought[start]
+        found: dict[tuple[str, str], str] = {}
+        waiting, seen = [start], set[str]()
+        while waiting:
+            name = waiting.pop()
+            outline = None if name in seen else _outline(*self._source(name))
+            seen.add(name)
+            if outline is not None:
+                found |= {key: each.digest for key, each in self._closure(name, "__init__").items()}
+                waiting += [_absolute(name, self._source(name)[0], module) for module in outline.imported]
+        self._brought[start] = combine("loading", repr(sorted(found.items())))
+        return self._brought[start]
+
+    def _inside(self, name: str, wanted: str) -> list[tuple[str, str]]:
+        """Return the submodule of a package that an attribute may be, and the packages around."""
+        parts = name.split(".")
+        around = [(".".join(parts[:i]), "__init__") for i in range(1, len(parts))]
+        below = f"{name}.{wanted}" if wanted not in ("", "*", "__init__") else ""
+        return around + ([(below, "")] if below and self._source(below)[0] else [])
+
+
 def module_static(module: str, attribute: str, search_path: Sequence[str] = ()) -> str:
     """Digest the source that defines a name of a local module, with all of it that the name needs.
 
@@ -72,48 +170,7 @@ def module_static(module: str, attribute: str, search_path: Sequence[str] = ()) 
     str
         A digest; empty if the module is not a local one that can be found.
     """
-    found = {key: digest for key, (digest, _) in _closure(module, attribute, search_path).items()}
-    if not found[module, attribute.partition(".")[0]]:
-        return ""
-    return combine("static", repr(sorted(found.items())))
-
-
-def static_facts(module: str, attribute: str, search_path: Sequence[str] = ()) -> Facts:
-    """Return what the source of a module's name does beyond names: environment, files, hazards."""
-    merged = Facts()
-    for _, facts in _closure(module, attribute, search_path).values():
-        for fact in facts:
-            merged = merged.merged(fact)
-    return merged
-
-
-def _closure(
-    module: str, attribute: str, search_path: Sequence[str]
-) -> dict[tuple[str, str], tuple[str, tuple[Facts, ...]]]:
-    """Return digest and facts of everything in local modules that a name needs."""
-    found: dict[tuple[str, str], tuple[str, tuple[Facts, ...]]] = {}
-    waiting = [(module, attribute.partition(".")[0])]
-    while waiting:
-        name, wanted = waiting.pop()
-        if (name, wanted) in found:
-            continue
-        path = local_source(name, search_path)
-        found[name, wanted] = ("", ())
-        if not path:
-            continue
-        digest, needs, facts = _slice(path, _stamp(path), wanted)
-        found[name, wanted] = (digest, facts)
-        waiting += [(_absolute(name, path, m), a.partition(".")[0]) for m, a in needs]
-        waiting += _inside(name, wanted, search_path)
-    return found
-
-
-def _inside(name: str, wanted: str, search_path: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the submodule of a package that an attribute may be, and the packages around."""
-    parts = name.split(".")
-    around = [(".".join(parts[:i]), "__init__") for i in range(1, len(parts))]
-    below = f"{name}.{wanted}" if wanted not in ("", "*", "__init__") else ""
-    return around + ([(below, "")] if below and local_source(below, search_path) else [])
+    return Statics(search_path).digest(module, attribute)
 
 
 def _absolute(name: str, path: str, target: str) -> str:
@@ -125,25 +182,33 @@ def _absolute(name: str, path: str, target: str) -> str:
     return ".".join([*package[: max(keep, 0)], *filter(None, [target[level:]])])
 
 
-def _stamp(path: str) -> str:
-    return file_digest(path)
-
-
 @lru_cache(maxsize=1024)
-def _slice(path: str, stamp: str, wanted: str) -> tuple[str, frozenset[tuple[str, str]], tuple[Facts, ...]]:
-    """Return the digest of the statements that a name needs, and what they need of other modules."""
-    outline = _outline(path, stamp)
+def _slice(path: str, digest: str, wanted: str) -> _Slice:
+    """Return the statements that a name needs."""
+    outline = _outline(path, digest)
     if outline is None:
-        return stamp, frozenset(), ()
-    chosen = set(outline.effects)
+        return _Slice(digest)
     names = set(outline.binds) if wanted in ("", "*") else {wanted}
     names = names.union(*(outline.reads[index] for index in outline.effects))
-    chosen |= _needed(outline, names)
+    chosen = set(outline.effects) | _needed(outline, names)
     if any("__subclasses__" in outline.facts[index].mentions for index in chosen):
         chosen |= _needed(outline, names | outline.derived)
-    parts = [outline.encoded[index] for index in sorted(chosen)]
-    needs = frozenset(n for index in chosen for n in outline.modules[index])
-    return combine("slice", *parts), needs, tuple(outline.facts[index] for index in sorted(chosen))
+    order = sorted(chosen)
+    facts = tuple(outline.facts[index] for index in order)
+    needs = frozenset(n for index in order for n in _needs(outline, index, wanted, facts))
+    return _Slice(combine("slice", *(outline.encoded[index] for index in order)), needs, facts)
+
+
+def _needs(outline: _Outline, index: int, wanted: str, facts: tuple[Facts, ...]) -> set[tuple[str, str]]:
+    """Return what a statement needs of other modules; of one that it imports as a whole, what is used."""
+    found = set(outline.modules[index])
+    for name, module in outline.aliases[index].items():
+        users = [fact for fact in facts if name in fact.reads | fact.deferred]
+        paths = [fact.attributes.get(name) for fact in users]
+        if wanted not in ("", "*", name) and paths and None not in paths:
+            found.discard((module, ""))
+            found |= {(module, path) for used in paths for path in used or ()}
+    return found
 
 
 def _needed(outline: _Outline, names: set[str] | frozenset[str]) -> set[int]:
@@ -160,7 +225,7 @@ def _needed(outline: _Outline, names: set[str] | frozenset[str]) -> set[int]:
 
 
 @lru_cache(maxsize=256)
-def _outline(path: str, _stamp_of_content: str) -> _Outline | None:
+def _outline(path: str, _digest: str) -> _Outline | None:
     try:
         with open(path, "rb") as file:
             tree = parse(file.read())
@@ -182,9 +247,25 @@ def _outline(path: str, _stamp_of_content: str) -> _Outline | None:
         tuple(encode(statement) for statement in tree.body),
         tuple(fact.reads | fact.deferred for fact in facts),
         tuple(fact.modules for fact in facts),
+        tuple(_aliases(statement) for statement in tree.body),
+        frozenset(module for fact, s in zip(facts, tree.body, strict=True) for module in _imported(s, fact)),
         tuple(facts),
         derived,
     )
+
+
+def _aliases(statement: ast.stmt) -> dict[str, str]:
+    """Return the names that a statement gives to modules as a whole."""
+    if not isinstance(statement, ast.Import):
+        return {}
+    tops = {alias: alias.name.partition(".")[0] for alias in statement.names}
+    return {alias.asname or top: alias.name if alias.asname else top for alias, top in tops.items()}
+
+
+def _imported(statement: ast.stmt, facts: Facts) -> Iterator[str]:
+    """Yield the modules that running a statement loads; the body of a function does not run."""
+    if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+        yield from (module for module, _ in facts.modules)
 
 
 def effects_of(module: ModuleType) -> list[tuple[bytes, Facts]]:
@@ -196,6 +277,13 @@ def effects_of(module: ModuleType) -> list[tuple[bytes, Facts]]:
         return []
     found = [s for s in tree.body if not (_is_text(s) or _only_binds(s) or _is_for_scripts(s))]
     return [(encode(statement), facts_of_module(statement)) for statement in found]
+
+
+def only_binds(module: ModuleType) -> bool:
+    """Tell whether loading a module does nothing but bind names, as far as its text tells."""
+    path = getattr(module, "__file__", None) or ""
+    outline = _outline(path, file_digest(path)) if os.path.isfile(path) else None
+    return outline is not None and not outline.effects
 
 
 def _is_for_scripts(statement: ast.stmt) -> bool:
@@ -222,28 +310,10 @@ def _is_text(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
-def loaded_static(module: ModuleType, attribute: str, search_path: Sequence[str]) -> str:
-    """Digest the source of a loaded module's name, as long as the file is as it was when loaded.
-
-    The file is taken to be what was loaded when it is first asked for; a reload replaces the spec.
-    """
-    path = getattr(module, "__file__", None) or ""
-    spec = getattr(module, "__spec__", None)
-    if not path.endswith(".py") or not os.path.isfile(path):
-        return ""
-    present = file_digest(path)
-    known = _loaded_from.get(module.__name__)
-    if known is None or known[0] is not spec:
-        _loaded_from[module.__name__] = (spec, present)
-    elif known[1] != present:
-        return ""
-    return module_static(module.__name__, attribute, search_path)
-
-
 def describe_source(module: str, attribute: str, search_path: Sequence[str] = ()) -> dict[str, str]:
     """Describe a name of a local module by the text that defines it."""
     path = local_source(module, search_path)
-    outline = _outline(path, _stamp(path)) if path else None
+    outline = _outline(path, file_digest(path)) if path else None
     if outline is None:
         return {}
     with open(path, encoding="utf-8") as file:
@@ -252,12 +322,3 @@ def describe_source(module: str, attribute: str, search_path: Sequence[str] = ()
     chosen = outline.binds.get(attribute.partition(".")[0], ())
     parts = [ast.get_source_segment(text, body[index]) or "" for index in chosen]
     return {"source": "\n".join(parts)}
-
-
-def note_loaded(names: Iterable[str]) -> None:
-    """Remember the files of modules that have just been loaded."""
-    for name in names:
-        module = sys.modules.get(name)
-        path = getattr(module, "__file__", None)
-        if isinstance(module, ModuleType) and path and is_local_file(str(path)):
-            loaded_static(module, "__init__", ())

@@ -43,6 +43,7 @@ def unload(shell: Any) -> None:
     hooks.remove()
     hooks.session.drop()
     hooks.session.dismiss()
+    hooks.session.imported.close()
     shell.configurables[:] = [c for c in shell.configurables if not isinstance(c, VibeMagic)]
     setattr(shell, _SLOT, None)
     deactivate()

@@ -8,6 +8,7 @@ from .audit import note_touched
 from .effects import Effects, effects, irreversible
 from .files import Files, FileState, named_files
 from .frames import Lookup
+from .imports import on_loaded
 from .log import muted
 from .paths import Scope, resolve
 from .watch import Observed, Watch
@@ -27,5 +28,6 @@ __all__ = [
     "muted",
     "named_files",
     "note_touched",
+    "on_loaded",
     "resolve",
 ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
-from vibe_magic.identity import note_loaded
+from vibe_magic.identity import note_found, note_loaded
 from vibe_magic.modules import is_local
+from vibe_magic.observe import on_loaded
 
 __all__ = ["Imported"]
 
@@ -17,6 +18,11 @@ class Imported:
     def __init__(self) -> None:
         self._seen: dict[str, None] = {}
         self._specs: dict[str, object] = {}
+        on_loaded(note_loaded)
+
+    def close(self) -> None:
+        """Hear no more of what is loaded."""
+        on_loaded(None)
 
     def news(self) -> list[ModuleType]:
         """Return those modules in the order in which they were loaded.
@@ -36,7 +42,7 @@ class Imported:
         installed = set(filter(_is_installed, set(tops.values())))
         own = [name for name, top in tops.items() if top not in installed and is_local(name)]
         self._specs |= {name: _spec(name) for name in own}
-        note_loaded(own)
+        note_found(own)
         return [module for name in own if isinstance(module := sys.modules.get(name), ModuleType)]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from vibe_magic.cell import Facts
 from vibe_magic.execute import GENERATORS, Blocker, fact_of
 from vibe_magic.identity import (
+    PACKAGED,
     Identity,
     Memo,
     Reach,
@@ -25,7 +26,7 @@ from vibe_magic.identity import (
     module_static,
     text_digest,
 )
-from vibe_magic.modules import package_version
+from vibe_magic.modules import is_installed, package_version
 from vibe_magic.observe import Files, FileState, facets
 from vibe_magic.trace import ABSENT, UNKNOWN, Fact
 
@@ -209,7 +210,8 @@ class Live:
         module, colon, attribute = ref.partition(":")
         if colon and module not in sys.modules:
             static = module_static(module, attribute, (self.around.folder,))
-            return Fact("", "module", static) if static else ABSENT
+            static = static or (PACKAGED if is_installed(module) else "")
+            return Fact("", "module", static, as_loaded=True) if static else ABSENT
         wanted = Facts(modules=frozenset({(module, attribute)})) if colon else Facts(reads=frozenset({ref}))
         reach = explore(wanted, self.around.namespace, memo=self.around.memo, apart=self.around.apart)
         if ref in reach.inputs:

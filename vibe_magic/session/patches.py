@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from vibe_magic.cell import Facts, facts_of_module, parse
 from vibe_magic.execute import Blocker, Job, Outcome, fact_of
-from vibe_magic.identity import Reach, effects_of, explore, static_facts
+from vibe_magic.identity import Reach, Statics, effects_of, explore
 from vibe_magic.modules import is_local, module_of
 from vibe_magic.observe import facets
 
@@ -189,7 +189,7 @@ def _made_by(module: ModuleType, folder: str) -> list[Patch | Registration]:
 
     Most do not, as the names in them and in what they call say; then no value of the module is looked at.
     """
-    facts, namespace = static_facts(module.__name__, "__init__", (folder,)), vars(module)
+    facts, namespace = Statics((folder,)).facts(module.__name__, "__init__"), vars(module)
     if not facts.stores and not _telling(facts):
         return []
     patches: dict[str, Patch] = {}

@@ -82,7 +82,7 @@ class Recorded:
         if colon:
             static = module_static(module, attribute, (self.files.base,))
             if static or is_installed(module):
-                return Fact("", "module", static or PACKAGED)
+                return Fact("", "source", static or PACKAGED)
         return ABSENT
 
     def summary(self, ref: str) -> Mapping[str, Any]:

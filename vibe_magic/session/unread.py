@@ -116,7 +116,7 @@ class Unread:
                 self._session.namespace.pop(name, None)
                 self._groups[name] = group
                 fact = group.facts[name]
-                self.identities[name] = Identity(fact.digest, fact.kind, fact.static)
+                self.identities[name] = Identity(fact.digest, fact.kind, fact.static, fact.as_loaded)
 
     def drop(self, names: Collection[str]) -> None:
         """Forget names that have been bound anew."""

@@ -6,7 +6,7 @@ import importlib
 
 import pytest
 
-from vibe_magic.identity import module_static
+from vibe_magic.identity import Statics, module_static
 
 CHANGES = {
     "itself": ("a", "f", {"a": "def f(): return 1"}, {"a": "def f(): return 2"}),
@@ -108,6 +108,17 @@ CHANGES = {
         {"a": "import b\ndef f(): return b.g()", "b": "import a\ndef g(): return 1"},
         {"b": "import a\ndef g(): return 2"},
     ),
+    "one that is imported for what it does": (
+        "a",
+        "f",
+        {
+            "a": "import b\ndef f(): return 1",
+            "b": "import c",
+            "c": "from d import g\ng()",
+            "d": "def g(): return 1",
+        },
+        {"d": "def g(): return 2"},
+    ),
     "whole module": ("a", "", {"a": "X = 1"}, {"a": "X = 2"}),
     "star": ("a", "*", {"a": "X = 1"}, {"a": "X = 2"}),
     "module named like one of Python's": (
@@ -140,6 +151,39 @@ def test_what_does_not_matter_is_not_seen(edit: str, project) -> None:
     before = module_static("a", "f", (path,))
     project(a=edit)
     assert module_static("a", "f", (path,)) == before
+
+
+def test_of_a_module_imported_as_a_whole_what_is_used_counts(project) -> None:
+    path = project(
+        wh_a="import wh_b as b\ndef f(): return b.g()", wh_b="def g(): return 1\ndef h(): return 1"
+    )
+    before = {name: module_static("wh_a", name, (path,)) for name in ("f", "")}
+    project(wh_b="def g(): return 1\ndef h(): return 2")
+    assert module_static("wh_a", "f", (path,)) == before["f"]
+    assert module_static("wh_a", "", (path,)) != before[""]
+    project(wh_b="def g(): return 2\ndef h(): return 2")
+    assert module_static("wh_a", "f", (path,)) not in ("", before["f"])
+
+
+def test_a_module_that_is_used_as_a_value_counts_as_a_whole(project) -> None:
+    path = project(va_a="import va_b\ndef f(n): return getattr(va_b, n)", va_b="K = 1")
+    before = module_static("va_a", "f", (path,))
+    project(va_b="K = 2")
+    assert module_static("va_a", "f", (path,)) not in ("", before)
+
+
+def test_what_needs_a_module_is_told_apart_from_what_its_source_tells(project, reach) -> None:
+    """What is loaded may hold something else than its source says; a package counts by its version."""
+    path = project(
+        ne_a="import ne_b, math, numpy\ndef f(): return ne_b.K, math.pi, numpy.e", ne_b="K, L = 1, 2"
+    )
+    statics = Statics((path,))
+    assert statics.needs("ne_a", "f") == [("math", "pi"), ("numpy", "e")]
+    importlib.import_module("ne_b")
+    assert Statics((path,)).needs("ne_a", "f") == [("math", "pi"), ("ne_b", "K"), ("numpy", "e")]
+    found = reach("import ne_a\ny = ne_a.f()", search_path=(path,))
+    assert set(found.inputs) == {"ne_a:f", "ne_b:K", "numpy:e", "math:pi"}
+    assert found.packages.keys() == {"numpy"}
 
 
 def test_installed_and_absent_modules_have_no_static_digest() -> None:

@@ -1,0 +1,86 @@
+"""Each module is heard of once, right after its file has run."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from vibe_magic.observe import on_loaded
+
+Put = Callable[..., None]
+
+
+@pytest.fixture
+def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Put]:
+    monkeypatch.syspath_prepend(tmp_path)
+    before = set(sys.modules)
+
+    def write(**texts: str) -> None:
+        for name, text in texts.items():
+            (tmp_path / f"{name}.py").write_text(text)
+        importlib.invalidate_caches()
+
+    yield write
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def heard() -> Iterator[list[tuple[str, list[str]]]]:
+    """Modules in the order in which they were heard of, with the names that they had then."""
+    found: list[tuple[str, list[str]]] = []
+
+    def note(module: ModuleType) -> None:
+        found.append((module.__name__, [name for name in vars(module) if not name.startswith("__")]))
+
+    on_loaded(note)
+    yield found
+    on_loaded(None)
+
+
+def test_modules_are_heard_of_when_they_are_complete(put: Put, heard: list) -> None:
+    put(im_a="import im_b\nX = 1\nim_b.Z = 3", im_b="Y = 2")
+    importlib.import_module("im_a")
+    assert heard == [("im_b", ["Y"]), ("im_a", ["im_b", "X"])]
+
+
+def test_a_reload_is_heard_of(put: Put, heard: list) -> None:
+    put(im_c="X = 1")
+    importlib.reload(importlib.import_module("im_c"))
+    assert [name for name, _ in heard] == ["im_c", "im_c"]
+
+
+def test_a_module_that_fails_is_not_heard_of_and_its_traceback_is_pythons_own(put: Put, heard: list) -> None:
+    put(im_d="1 / 0")
+    with pytest.raises(ZeroDivisionError) as caught:
+        import im_d  # noqa: F401
+    names = [Path(frame.filename).name for frame in traceback.extract_tb(caught.tb)]
+    assert names == ["test_imports.py", "im_d.py"]
+    assert heard == []
+
+
+def test_a_warning_of_a_module_points_to_who_imports_it(put: Put, heard: list) -> None:
+    put(im_e="import warnings\nwarnings.warn('old', stacklevel=2)")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        import im_e  # noqa: F401
+    assert Path(caught[0].filename).name == "test_imports.py"
+    assert [name for name, _ in heard] == ["im_e"]
+
+
+def test_the_loader_is_pythons_own_again_afterwards() -> None:
+    before = SourceFileLoader.exec_module
+    on_loaded(lambda module: None)
+    assert SourceFileLoader.exec_module is not before
+    on_loaded(None)
+    on_loaded(None)
+    assert "exec_module" not in vars(SourceFileLoader)
+    assert SourceFileLoader.exec_module is before
