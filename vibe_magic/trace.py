@@ -288,7 +288,7 @@ def _input_cause(ref: str, before: Fact, after: Fact, world: World) -> Cause:
 def _loading(before: Fact, after: Fact) -> str:
     if before.digest:
         return "had been changed since it was loaded, and is not loaded now"
-    return "did more than define when it was loaded" if after.as_loaded else "has changed since it was loaded"
+    return "was loaded by this cell" if after.as_loaded else "has changed since it was loaded"
 
 
 def _how(before: Fact, after: Fact, summary: Mapping[str, Any], world: World) -> str:

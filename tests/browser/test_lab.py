@@ -92,6 +92,8 @@ def test_everything_is_back_after_a_restart(
     second = run_all(page)
     page.wait_for_function(f"() => document.querySelectorAll('.jp-Notebook img').length == {figures}")
     screenshot(page, screenshots / f"{name}-2-restored.png")
+    page.locator(".jp-Notebook .jp-Cell").last.scroll_into_view_if_needed()
+    page.screenshot(path=screenshots / f"{name}-3-end.png")
 
     assets = [cell for cell in first if source(cell).startswith("%%asset")]
     assert len(assets) == count
@@ -100,6 +102,9 @@ def test_everything_is_back_after_a_restart(
     assert all(" ran in " in line for line in status_lines(first))
     assert all(" restored in " in line for line in status_lines(second))
     assert shown(first) == shown(second)
+    (told,) = (str(cell["outputs"]) for cell in first if source(cell) == "%asset status")
+    assert "fresh" in told
+    assert "stale" not in told
     assert (project / ".vibe_magic").is_dir()
 
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from .grammar import DATA, MODULE, Notebook, changed, module_text
+from .grammar import DATA, Notebook, changed, files
 
 __all__ = ["edited"]
 
@@ -56,7 +56,9 @@ def _data(chance: random.Random, book: Notebook, _: list[Notebook]) -> Notebook:
 
 
 def _module(chance: random.Random, book: Notebook, _: list[Notebook]) -> Notebook:
-    return replace(book, files={**book.files, MODULE: module_text(chance)})
+    new = files(chance)
+    name = chance.choice([name for name in new if name != DATA])
+    return replace(book, files={**book.files, name: new[name]})
 
 
 def _back(chance: random.Random, book: Notebook, earlier: list[Notebook]) -> Notebook:

@@ -15,6 +15,8 @@ NUMBERS = ("1", "2", "3", "5", "8", "-1")
 OPERATORS = ("+", "-", "*")
 
 MODULE = "helpers.py"
+TOOLS = "tools.py"
+EXTRA = "extra.py"
 DATA = "data.txt"
 SETUP = (
     "import random, sys, os, copy, warnings\nimport numpy as np\nimport pandas as pd\nimport helpers\n"
@@ -124,7 +126,24 @@ SHARING: tuple[str, ...] = (
 )
 """What two variables hold in ways that are easily overlooked, and what hangs on values."""
 
-TEMPLATES = FIRST + 3 * QUERIES + 2 * SHARING
+LOADING: tuple[str, ...] = (
+    "import tools\n{new} = [tools.limit({number}), {number2}]",
+    "from tools import limit\n{new} = limit({any})",
+    "import tools as _t\n{new} = [_t.counted({number}), {number2}]",
+    "from tools import Tool\n{new} = repr(Tool({number}).size())",
+    "from tools import bump\n{new} = [bump(), {number}]\n{new}",
+    "import tools\n{new} = [repr(tools.MADE), tools.LIMIT, {number}]",
+    "import tools\ntools.LIMIT = {number}",
+    "import tools\ntools.MADE.append({number})\n{new} = len(tools.MADE)",
+    "helpers.K = {number}",
+    "from helpers import K as {new}",
+    "import extra\n{new} = [extra.answer(), {number}]",
+    "import extra",
+    "import tools, extra\nprint(np.array([2 / 3]))",
+)
+"""What cells do with modules that they may be the first to load."""
+
+TEMPLATES = FIRST + 3 * QUERIES + 2 * SHARING + 2 * LOADING
 
 
 @dataclass(frozen=True)
@@ -166,16 +185,47 @@ def module_text(chance: random.Random) -> str:
     )
 
 
+def tools_text(chance: random.Random) -> str:
+    """Return a local module that uses the first one, counts, and may do something while it is loaded."""
+    effect = chance.choice(
+        ("", "", "", "print('tools')", "helpers.K += 2", "import numpy\nnumpy.set_printoptions(precision=3)")
+    )
+    one, two = chance.choice(NUMBERS), chance.choice(NUMBERS)
+    return (
+        f"import helpers\nLIMIT = {one}\nMADE = [{two}]\n_count = 0\n{effect}\n\n\n"
+        "def limit(x):\n    return [LIMIT, repr(x), helpers.K, helpers.third()]\n\n\n"
+        f"def counted(x, seen=[]):\n    seen.append(x)\n    return len(seen) + {chance.choice(NUMBERS)}\n\n\n"
+        "def bump():\n    global _count\n    _count += 1\n    return _count\n\n\n"
+        "class Tool:\n    made = []\n\n    def __init__(self, x):\n        self.made.append(x)\n\n"
+        "    def size(self):\n        return len(self.made), LIMIT\n"
+    )
+
+
+def extra_text(chance: random.Random) -> str:
+    """Return a local module that changes the second one when it is loaded, or only uses it."""
+    effect = chance.choice(("", "tools.MADE.append('extra')", "tools.LIMIT += 1"))
+    return f"import tools\n{effect}\n\n\ndef answer():\n    return tools.limit({chance.choice(NUMBERS)})\n"
+
+
+def files(chance: random.Random) -> dict[str, str]:
+    """Return the files beside a notebook."""
+    return {
+        MODULE: module_text(chance),
+        TOOLS: tools_text(chance),
+        EXTRA: extra_text(chance),
+        DATA: chance.choice(("one", "two")),
+    }
+
+
 def notebook(chance: random.Random, templates: Sequence[str] = TEMPLATES) -> Notebook:
     """Return a random notebook of 3 to 12 cells after its imports."""
-    files = {MODULE: module_text(chance), DATA: chance.choice(("one", "two"))}
     setup = Draft("setup", SETUP, {})
     names = _Names()
     if templates is not FIRST:
         setup = replace(setup, template=f"{SETUP}\n{LEVEL}", parts=constants(chance))
         names.known["num"].append("level")
     drafts = [draft(chance, names, f"c{i}", templates) for i in range(chance.randint(3, 12))]
-    return Notebook((setup, *drafts), files)
+    return Notebook((setup, *drafts), files(chance))
 
 
 class _Names:

@@ -272,7 +272,22 @@ def _state(namespace: dict[str, Any]) -> str:
     files = {p.name: p.read_bytes() for p in sorted(Path.cwd().glob("*.*")) if p.is_file()}
     drawn = (random.getstate(), repr(np.random.get_state()), np.get_printoptions())
     environ = os.environ.get("VM_ORACLE")
-    return hashlib.sha256(repr((values, sorted(shared), files, drawn, environ)).encode()).hexdigest()
+    ground = (values, sorted(shared), files, drawn, environ, _modules())
+    return hashlib.sha256(repr(ground).encode()).hexdigest()
+
+
+def _modules() -> dict[str, Any]:
+    """Return what the modules beside the notebook hold, as far as they are loaded."""
+    here = os.path.join(os.getcwd(), "")
+    own = {
+        name: m for name, m in sorted(sys.modules.items()) if str(getattr(m, "__file__", "")).startswith(here)
+    }
+    return {
+        f"{name}.{key}": (_content(value), _content(getattr(value, "made", None)))
+        for name, module in own.items()
+        for key, value in vars(module).items()
+        if not key.startswith("__")
+    }
 
 
 def plain(text: str) -> str:

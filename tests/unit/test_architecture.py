@@ -22,6 +22,7 @@ LAYERS = {
     "attributes": 0,
     "closed": 0,
     "collector": 0,
+    "methods": 0,
     "modules": 0,
     "config": 1,
     "cell": 1,

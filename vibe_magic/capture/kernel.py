@@ -20,7 +20,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .patches import Patches
+from vibe_magic.methods import Patches
+
 from .transcript import Output, Transcript, settled
 
 __all__ = ["KernelTap"]

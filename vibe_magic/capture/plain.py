@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .patches import Patches
+from vibe_magic.methods import Patches
+
 from .transcript import Output, Transcript
 
 __all__ = ["PlainTap"]

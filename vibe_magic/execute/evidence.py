@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from vibe_magic.capture import Output
 from vibe_magic.identity import (
     Identity,
     Reach,
     describe,
     describe_source,
     digest,
-    only_binds,
     text_digest,
 )
 from vibe_magic.observe import Observed, facets
@@ -43,14 +41,13 @@ def summaries(reach: Reach, namespace: Mapping[str, Any]) -> Mapping[str, Mappin
     return described
 
 
-def make_trace(job: Job, effects: Effects, observed: Observed, outputs: Sequence[Output]) -> Trace:
+def make_trace(job: Job, effects: Effects, observed: Observed) -> Trace:
     """Put together all that one run depended on and produced."""
-    quiet = _loads_quietly(job, effects, outputs)
     return Trace(
         name=job.name,
         fingerprint=job.fingerprint,
         source=job.cell.source,
-        inputs=_inputs(job, effects) | _of_loaded(job, effects, quiet),
+        inputs=_inputs(job, effects) | _of_loaded(job, effects),
         outputs=_outputs(job, effects),
         deleted=tuple(sorted(effects.names.deleted)),
         mutated=tuple(sorted(effects.mutated | effects.renamed)),
@@ -77,12 +74,13 @@ def _inputs(job: Job, effects: Effects) -> dict[str, Fact]:
     return found | {ref: _state_fact(effects.before[ref]) for ref in counted}
 
 
-def _of_loaded(job: Job, effects: Effects, quiet: bool) -> dict[str, Fact]:
+def _of_loaded(job: Job, effects: Effects) -> dict[str, Fact]:
     """Return what the run itself was to load of local modules, and what else it reaches through them.
 
     Such a module was not there when the run began, so its source stands for it. Of modules that were there
     already, what is still as loading has left it has not changed during the run.
     """
+    quiet = not job.reach.facts.seeds  # a seed that a module sets is not set again where it is loaded
     before, after = job.reach.inputs, effects.reached.inputs if effects.reached else {}
     unloaded = {ref: identity for ref, identity in before.items() if identity.static and not identity.digest}
     first = {ref: fact_of(identity, job.summaries.get(ref)) for ref, identity in unloaded.items()}
@@ -90,12 +88,6 @@ def _of_loaded(job: Job, effects: Effects, quiet: bool) -> dict[str, Fact]:
     new = {ref: fact for ref, fact in further.items() if ref.partition(":")[0] in effects.loaded}
     by_source = {ref: replace(fact, digest="", as_loaded=quiet) for ref, fact in {**first, **new}.items()}
     return further | by_source
-
-
-def _loads_quietly(job: Job, effects: Effects, outputs: Sequence[Output]) -> bool:
-    """Tell whether the run would have done the same, had it found the modules that it has loaded."""
-    shows = any(output["output_type"] != "execute_result" for output in outputs)
-    return not job.reach.facts.seeds and (not shows or all(map(only_binds, effects.loaded.values())))
 
 
 def _outputs(job: Job, effects: Effects) -> dict[str, Fact]:

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from vibe_magic.capture import Output, Recorder
-from vibe_magic.identity import labels, loaded_since, loads, note_loaded
-from vibe_magic.observe import Observed, Watch, effects, facets, irreversible, named_files, on_loaded
+from vibe_magic.identity import labels, loaded_since, loads, note_loaded, note_said, said_since
+from vibe_magic.observe import Observed, Watch, effects, facets, follow_imports, irreversible, named_files
 from vibe_magic.payload import Packed
 
 from .effects import Effects, blockers_of, pack_groups
@@ -30,6 +30,7 @@ _STAMPS = frozenset({"access", "getatime", "getctime", "getmtime", "group", "own
 _STAMPS |= {"st_atime", "st_atime_ns", "st_ctime", "st_ctime_ns", "st_mtime", "st_mtime_ns", "st_birthtime"}
 _STAMPS |= {"st_gid", "st_ino", "st_mode", "st_nlink", "st_uid"}
 """What files have besides their content, which is all that counts of them."""
+_SAYS = "writes something when it is loaded", "import it in a cell of its own"
 
 
 class Run:
@@ -67,7 +68,7 @@ class Run:
         self._state = facets.snapshot(str(job.base))
         self._in_force = in_force(self._shell)
         self._modules, self._loads = len(sys.modules), loads()
-        on_loaded(note_loaded)
+        follow_imports(note_loaded, note_said)
         asks = not _ASKS.isdisjoint(job.reach.facts.mentions)
         named = named_files(job.reach.facts.strings, str(job.base), asks=asks) | dict.fromkeys(job.files, "")
         if job.stored:
@@ -126,7 +127,7 @@ class Run:
         failed = failed or self._recorder.error
         groups, blockers = self._judged(effects, observed, hidden, failed)
         return Outcome(
-            trace=make_trace(self.job, effects, observed, outputs),
+            trace=make_trace(self.job, effects, observed),
             groups=groups,
             outputs=outputs,
             blockers=blockers,
@@ -153,6 +154,7 @@ class Run:
         recorder = self._recorder
         found = hidden + blockers_of(effects, observed, recorder.widgets, recorder.gaps)
         found += tuple(Blocker(what, "is changed by this cell") for what in self._changed())
+        found += tuple(Blocker(name, *_SAYS) for name in said_since(self._loads))
         gone = sorted(effects.changed & self._finalized.keys())
         found += tuple(
             Blocker(name, f"held a {self._finalized[name]}, which has a finalizer") for name in gone

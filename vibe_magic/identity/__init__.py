@@ -9,12 +9,12 @@ from .describe import describe, difference
 from .explore import explore
 from .keys import combine, file_digest, fingerprint, text_digest
 from .labels import labels, same_names
-from .loading import altered, loaded_since, loads, note_found, note_loaded
+from .loading import altered, loaded_since, loads, note_found, note_loaded, note_said, said_since
 from .memo import Memo
 from .parts import Parts, parts
 from .reach import PACKAGED, Identity, Problem, Reach
 from .relations import registered
-from .statics import Statics, describe_source, effects_of, module_static, only_binds
+from .statics import Statics, describe_source, effects_of, module_static
 from .values import Digest, digest
 
 __all__ = [
@@ -44,10 +44,11 @@ __all__ = [
     "module_static",
     "note_found",
     "note_loaded",
-    "only_binds",
+    "note_said",
     "own_members",
     "parts",
     "registered",
+    "said_since",
     "same_names",
     "text_digest",
 ]

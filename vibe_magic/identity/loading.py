@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import NamedTuple
 
@@ -15,19 +15,34 @@ from .keys import file_digest
 from .memo import Memo
 from .statics import Statics
 
-__all__ = ["altered", "is_as_loaded", "loaded_since", "loaded_static", "loads", "note_found", "note_loaded"]
+__all__ = [
+    "altered",
+    "is_as_loaded",
+    "loaded_since",
+    "loaded_static",
+    "loads",
+    "note_found",
+    "note_loaded",
+    "note_said",
+    "said_since",
+]
 
 
 class _Load(NamedTuple):
-    """One run of a module's file: the module's spec, the file's digest, and digests of what it left."""
+    """One run of a module's file.
+
+    The module's spec, the file's digest, digests of what it left, and whether it has written something.
+    """
 
     spec: object
     file: str
     held: Mapping[str, str]
+    said: bool = False
 
 
 _loads: dict[str, _Load] = {}
-_order: list[str] = []
+_order: list[tuple[str, bool]] = []
+"""Names of modules as they were loaded, and as they were heard to have written something."""
 
 
 def note_loaded(module: ModuleType) -> None:
@@ -35,7 +50,14 @@ def note_loaded(module: ModuleType) -> None:
     path = getattr(module, "__file__", None)
     if path and os.path.isfile(path) and is_local_file(path):
         _loads[module.__name__] = _Load(_spec(module), file_digest(path), _held(module, Memo()))
-        _order.append(module.__name__)
+        _order.append((module.__name__, False))
+
+
+def note_said(names: Sequence[str]) -> None:
+    """Remember the modules that were loaded by one import that has written something, outermost first."""
+    _order.append((names[0], True))
+    for name in _loads.keys() & set(names):
+        _loads[name] = _loads[name]._replace(said=True)
 
 
 def note_found(names: Iterable[str]) -> None:
@@ -47,20 +69,27 @@ def note_found(names: Iterable[str]) -> None:
 
 
 def loads() -> int:
-    """Return how many times a local module has been loaded, for `loaded_since`."""
+    """Return a number that tells the present from what is loaded afterwards."""
     return len(_order)
 
 
 def loaded_since(count: int) -> list[ModuleType]:
     """Return the local modules that have been loaded since `loads` gave a number."""
-    found = {name: sys.modules.get(name) for name in _order[count:]}
+    found = {name: sys.modules.get(name) for name, said in _order[count:] if not said}
     return [module for module in found.values() if isinstance(module, ModuleType)]
 
 
+def said_since(count: int) -> list[str]:
+    """Return the modules, installed ones too, that have written something as they were loaded."""
+    return [name for name, said in _order[count:] if said]
+
+
 def is_as_loaded(module: ModuleType, name: str, digest: str) -> bool:
-    """Tell whether what a name of a module holds is what the module's file has put there."""
+    """Tell whether what a name of a module holds is what loading it gives, and all that it gives."""
     load = _loads.get(module.__name__)
-    return load is not None and load.spec is _spec(module) and load.held.get(name) == digest
+    if load is None or load.spec is not _spec(module) or load.said:
+        return False
+    return load.held.get(name) == digest
 
 
 def altered(module: ModuleType, memo: Memo) -> list[str]:

@@ -22,7 +22,6 @@ __all__ = [
     "effects_of",
     "local_source",
     "module_static",
-    "only_binds",
 ]
 
 
@@ -277,13 +276,6 @@ def effects_of(module: ModuleType) -> list[tuple[bytes, Facts]]:
         return []
     found = [s for s in tree.body if not (_is_text(s) or _only_binds(s) or _is_for_scripts(s))]
     return [(encode(statement), facts_of_module(statement)) for statement in found]
-
-
-def only_binds(module: ModuleType) -> bool:
-    """Tell whether loading a module does nothing but bind names, as far as its text tells."""
-    path = getattr(module, "__file__", None) or ""
-    outline = _outline(path, file_digest(path)) if os.path.isfile(path) else None
-    return outline is not None and not outline.effects
 
 
 def _is_for_scripts(statement: ast.stmt) -> bool:

@@ -8,7 +8,7 @@ from .audit import note_touched
 from .effects import Effects, effects, irreversible
 from .files import Files, FileState, named_files
 from .frames import Lookup
-from .imports import on_loaded
+from .imports import follow_imports, leave_imports
 from .log import muted
 from .paths import Scope, resolve
 from .watch import Observed, Watch
@@ -24,10 +24,11 @@ __all__ = [
     "Watch",
     "effects",
     "facets",
+    "follow_imports",
     "irreversible",
+    "leave_imports",
     "muted",
     "named_files",
     "note_touched",
-    "on_loaded",
     "resolve",
 ]

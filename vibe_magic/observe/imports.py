@@ -1,4 +1,4 @@
-"""Hear of each module right after its file has run, before anything else can use it.
+"""Hear of each module right after its file has run, and of those that wrote something meanwhile.
 
 No audit event tells of that. The loader of source files is one class for all finders, so its one method
 that runs a file is where to listen.
@@ -6,43 +6,97 @@ that runs a file is where to listen.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+import threading
+from collections.abc import Callable, Sequence
 from importlib.machinery import SourceFileLoader
 from types import ModuleType
+from typing import Any, NamedTuple
+
+from vibe_magic.methods import Patches
 
 from .log import muted
 
-__all__ = ["on_loaded"]
+__all__ = ["follow_imports", "leave_imports"]
 
 _IMPORT_SYSTEM = "<frozen importlib._bootstrap_external>"
 """Frames of files with this name are left out of the tracebacks of errors in modules, and of warnings."""
 
 _inherited = SourceFileLoader.exec_module
-_note: Callable[[ModuleType], None] | None = None
 
 
-def on_loaded(note: Callable[[ModuleType], None] | None) -> None:
-    """Have a function called with each module whose file has run; None ends that.
+class _Ears(NamedTuple):
+    loaded: Callable[[ModuleType], None]
+    said: Callable[[Sequence[str]], None]
 
-    What is loaded while it is at work is told to it, too.
+
+_ears: _Ears | None = None
+
+
+def follow_imports(loaded: Callable[[ModuleType], None], said: Callable[[Sequence[str]], None]) -> None:
+    """Have one function called with each module whose file has run, before anything else can use it.
+
+    The other is called with the names of modules that were loaded by one import that wrote to ``sys.stdout``
+    or ``sys.stderr``, once that is over. What is loaded already is told to nobody.
     """
-    global _note
-    _note = note
-    if note is not None:
-        SourceFileLoader.exec_module = _exec_module  # type: ignore[assignment, method-assign]
-    elif "exec_module" in vars(SourceFileLoader):
+    global _ears
+    _ears = _Ears(loaded, said)
+    SourceFileLoader.exec_module = _exec_module  # type: ignore[assignment, method-assign]
+
+
+def leave_imports() -> None:
+    """Put the loader back as it was."""
+    global _ears
+    _ears = None
+    if "exec_module" in vars(SourceFileLoader):
         del SourceFileLoader.exec_module
 
 
 def _exec_module(loader: SourceFileLoader, module: ModuleType) -> None:
-    _inherited(loader, module)
-    _tell(module)
+    with _Listening(module.__name__):
+        _inherited(loader, module)
+        if _ears is not None:
+            with muted():
+                _ears.loaded(module)
 
 
 _exec_module.__code__ = _exec_module.__code__.replace(co_filename=_IMPORT_SYSTEM)
 
 
-def _tell(module: ModuleType) -> None:
-    if _note is not None:
-        with muted():
-            _note(module)
+class _Listening:
+    """While a module's file runs, its thread's outermost import listens to what is written.
+
+    Parameters
+    ----------
+    name : str
+        The module.
+    """
+
+    _here = threading.local()
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._patches: Patches | None = None
+        self._heard = False
+
+    def __enter__(self) -> None:
+        if getattr(self._here, "names", None) is None:
+            self._here.names, self._patches = [], Patches()
+            for stream in {id(stream): stream for stream in (sys.stdout, sys.stderr)}.values():
+                self._patches.put(stream, "write", self._hear)
+        self._here.names.append(self._name)
+
+    def __exit__(self, *_: object) -> None:
+        if self._patches is None:
+            return
+        self._patches.undo()
+        names, self._here.names = self._here.names, None
+        if self._heard and _ears is not None:
+            _ears.said(names)
+
+    def _hear(self, write: Callable[..., Any]) -> Callable[..., Any]:
+        def write_and_note(text: Any, *args: Any, **kwargs: Any) -> Any:
+            self._heard = self._heard or bool(text)
+            return write(text, *args, **kwargs)
+
+        return write_and_note

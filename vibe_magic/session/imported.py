@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
-from vibe_magic.identity import note_found, note_loaded
+from vibe_magic.identity import note_found, note_loaded, note_said
 from vibe_magic.modules import is_local
-from vibe_magic.observe import on_loaded
+from vibe_magic.observe import follow_imports, leave_imports
 
 __all__ = ["Imported"]
 
@@ -18,11 +18,11 @@ class Imported:
     def __init__(self) -> None:
         self._seen: dict[str, None] = {}
         self._specs: dict[str, object] = {}
-        on_loaded(note_loaded)
+        follow_imports(note_loaded, note_said)
 
     def close(self) -> None:
         """Hear no more of what is loaded."""
-        on_loaded(None)
+        leave_imports()
 
     def news(self) -> list[ModuleType]:
         """Return those modules in the order in which they were loaded.

@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 
-from vibe_magic.observe import on_loaded
+from vibe_magic.observe import follow_imports, leave_imports
 
 Put = Callable[..., None]
 
@@ -41,9 +41,9 @@ def heard() -> Iterator[list[tuple[str, list[str]]]]:
     def note(module: ModuleType) -> None:
         found.append((module.__name__, [name for name in vars(module) if not name.startswith("__")]))
 
-    on_loaded(note)
+    follow_imports(note, lambda names: found.append(("wrote", list(names))))
     yield found
-    on_loaded(None)
+    leave_imports()
 
 
 def test_modules_are_heard_of_when_they_are_complete(put: Put, heard: list) -> None:
@@ -67,6 +67,16 @@ def test_a_module_that_fails_is_not_heard_of_and_its_traceback_is_pythons_own(pu
     assert heard == []
 
 
+def test_an_import_that_writes_is_heard_with_all_that_it_loads(put: Put, heard: list, capsys) -> None:
+    put(im_f="import im_g\nX = 1", im_g="print('g')", im_h="import sys\nsys.stderr.write('')")
+    write = vars(sys.stdout).get("write")
+    importlib.import_module("im_f")
+    importlib.import_module("im_h")
+    assert heard == [("im_g", []), ("im_f", ["im_g", "X"]), ("wrote", ["im_f", "im_g"]), ("im_h", ["sys"])]
+    assert vars(sys.stdout).get("write") is write
+    assert capsys.readouterr().out == "g\n"
+
+
 def test_a_warning_of_a_module_points_to_who_imports_it(put: Put, heard: list) -> None:
     put(im_e="import warnings\nwarnings.warn('old', stacklevel=2)")
     with warnings.catch_warnings(record=True) as caught:
@@ -78,9 +88,9 @@ def test_a_warning_of_a_module_points_to_who_imports_it(put: Put, heard: list) -
 
 def test_the_loader_is_pythons_own_again_afterwards() -> None:
     before = SourceFileLoader.exec_module
-    on_loaded(lambda module: None)
+    follow_imports(lambda module: None, lambda names: None)
     assert SourceFileLoader.exec_module is not before
-    on_loaded(None)
-    on_loaded(None)
+    leave_imports()
+    leave_imports()
     assert "exec_module" not in vars(SourceFileLoader)
     assert SourceFileLoader.exec_module is before

@@ -68,7 +68,10 @@ def call(nursery: Nursery, address: str, what: tuple, timeout_s: float | None = 
 def gone(pid: int, within_s: float = 30.0) -> bool:
     end_s = time.monotonic() + within_s
     while time.monotonic() < end_s:
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
             return True
         time.sleep(0.02)
     return False
