@@ -287,7 +287,7 @@ def _input_cause(ref: str, before: Fact, after: Fact, world: World) -> Cause:
 
 def _loading(before: Fact, after: Fact) -> str:
     if before.digest:
-        return "had been changed since it was loaded, and is not loaded now"
+        return "is not loaded now, and loading it may give something else"
     return "was loaded by this cell" if after.as_loaded else "has changed since it was loaded"
 
 

@@ -245,6 +245,19 @@ def test_a_module_that_another_cell_has_changed_since_makes_a_cell_stale(
     assert actions(notebook, cell) == ["ran"]
 
 
+def test_why_shows_the_changed_lines_of_what_a_module_uses(notebook: Notebook, put: Any) -> None:
+    put(own_lines=QUIET)
+    notebook.run("%%asset y\nimport own_lines\ny = own_lines.area(2)", "y")
+    del sys.modules["own_lines"]
+    put(own_lines=QUIET.replace("r * math.pi", "r * r * math.pi"))
+    diffs = {cause.subject: cause.diff for cause in vibe_magic.why("y").causes}
+    assert diffs.keys() == {"own_lines.area", "own_lines.circle"}
+    lines = diffs["own_lines.circle"].splitlines()
+    changed = [line for line in lines if line.startswith(("-def", "+def"))]
+    assert changed == ["-def circle(r): return r * math.pi", "+def circle(r): return r * r * math.pi"]
+    assert diffs["own_lines.area"] == ""
+
+
 def test_an_error_in_a_module_shows_no_frame_of_ours(notebook: Notebook, put: Any) -> None:
     put(own_error="def f():\n    raise RuntimeError('here')\nf()")
     out = io.StringIO()

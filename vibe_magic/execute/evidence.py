@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -28,14 +28,17 @@ def fact_of(identity: Identity, summary: Mapping[str, Any] | None = None) -> Fac
     return Fact(*identity, summary or {})
 
 
-def summaries(reach: Reach, namespace: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """Describe what a run is about to read."""
+def summaries(
+    reach: Reach, namespace: Mapping[str, Any], known: Collection[str] = ()
+) -> Mapping[str, Mapping[str, Any]]:
+    """Describe what a run reads, but for what is known already."""
+    inputs = {ref: identity for ref, identity in reach.inputs.items() if ref not in known}
     described = {
         ref: describe(reach.values[ref] if ref in reach.values else namespace[ref])
-        for ref, identity in reach.inputs.items()
+        for ref, identity in inputs.items()
         if ref in reach.values or (ref in namespace and identity.kind in ("function", "class"))
     }
-    for ref, identity in reach.inputs.items():
+    for ref, identity in inputs.items():
         if identity.static and ref not in reach.values:
             described[ref] = describe_source(*ref.split(":", 1))
     return described
@@ -81,10 +84,12 @@ def _of_loaded(job: Job, effects: Effects) -> dict[str, Fact]:
     already, what is still as loading has left it has not changed during the run.
     """
     quiet = not job.reach.facts.seeds  # a seed that a module sets is not set again where it is loaded
-    before, after = job.reach.inputs, effects.reached.inputs if effects.reached else {}
+    before, reached = job.reach.inputs, effects.reached or Reach({}, job.reach.facts)
+    described = {**job.summaries, **summaries(reached, job.namespace, before)}
     unloaded = {ref: identity for ref, identity in before.items() if identity.static and not identity.digest}
-    first = {ref: fact_of(identity, job.summaries.get(ref)) for ref, identity in unloaded.items()}
-    further = {ref: fact_of(i) for ref, i in after.items() if ref not in before and i.as_loaded}
+    first = {ref: fact_of(identity, described.get(ref)) for ref, identity in unloaded.items()}
+    after = {ref: i for ref, i in reached.inputs.items() if ref not in before and i.as_loaded}
+    further = {ref: fact_of(identity, described.get(ref)) for ref, identity in after.items()}
     new = {ref: fact for ref, fact in further.items() if ref.partition(":")[0] in effects.loaded}
     by_source = {ref: replace(fact, digest="", as_loaded=quiet) for ref, fact in {**first, **new}.items()}
     return further | by_source

@@ -14,7 +14,7 @@ from .memo import Memo
 from .parts import Parts, parts
 from .reach import PACKAGED, Identity, Problem, Reach
 from .relations import registered
-from .statics import Statics, describe_source, effects_of, module_static
+from .statics import Statics, describe_source, effects_of
 from .values import Digest, digest
 
 __all__ = [
@@ -41,7 +41,6 @@ __all__ = [
     "labels",
     "loaded_since",
     "loads",
-    "module_static",
     "note_found",
     "note_loaded",
     "note_said",

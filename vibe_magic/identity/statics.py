@@ -21,7 +21,6 @@ __all__ = [
     "describe_source",
     "effects_of",
     "local_source",
-    "module_static",
 ]
 
 
@@ -79,7 +78,18 @@ class Statics:
         self._brought: dict[str, str] = {}
 
     def digest(self, module: str, attribute: str) -> str:
-        """Digest what defines a name, with all that it needs; empty if the module is not local."""
+        """Digest the source that defines a name of a local module, with all of it that the name needs.
+
+        Parameters
+        ----------
+        module, attribute : str
+            Dotted names; an empty attribute or ``*`` is the whole module.
+
+        Returns
+        -------
+        str
+            A digest; empty if the module is not a local one that can be found.
+        """
         found = {key: each.digest for key, each in self._closure(module, attribute).items()}
         if not found[module, attribute.partition(".")[0]]:
             return ""
@@ -152,24 +162,6 @@ class Statics:
         around = [(".".join(parts[:i]), "__init__") for i in range(1, len(parts))]
         below = f"{name}.{wanted}" if wanted not in ("", "*", "__init__") else ""
         return around + ([(below, "")] if below and self._source(below)[0] else [])
-
-
-def module_static(module: str, attribute: str, search_path: Sequence[str] = ()) -> str:
-    """Digest the source that defines a name of a local module, with all of it that the name needs.
-
-    Parameters
-    ----------
-    module, attribute : str
-        Dotted names; an empty attribute or ``*`` is the whole module.
-    search_path : sequence of str
-        Where to look before ``sys.path``.
-
-    Returns
-    -------
-    str
-        A digest; empty if the module is not a local one that can be found.
-    """
-    return Statics(search_path).digest(module, attribute)
 
 
 def _absolute(name: str, path: str, target: str) -> str:

@@ -17,13 +17,14 @@ from vibe_magic.identity import (
     Identity,
     Memo,
     Reach,
+    Statics,
     combine,
     describe,
+    describe_source,
     difference,
     digest,
     explore,
     fingerprint,
-    module_static,
     text_digest,
 )
 from vibe_magic.modules import is_installed, package_version
@@ -131,6 +132,10 @@ class Live:
         )
 
     @cached_property
+    def _statics(self) -> Statics:
+        return Statics((self.around.folder,))
+
+    @cached_property
     def fingerprint(self) -> str:
         """The cell's code by meaning."""
         return fingerprint(self.asset.cell, docs=self.reach.facts.introspects)
@@ -209,7 +214,7 @@ class Live:
         """Look at what an earlier run needed and the text alone does not show."""
         module, colon, attribute = ref.partition(":")
         if colon and module not in sys.modules:
-            static = module_static(module, attribute, (self.around.folder,))
+            static = self._statics.digest(module, attribute)
             static = static or (PACKAGED if is_installed(module) else "")
             return Fact("", "module", static, as_loaded=True) if static else ABSENT
         wanted = Facts(modules=frozenset({(module, attribute)})) if colon else Facts(reads=frozenset({ref}))
@@ -220,7 +225,11 @@ class Live:
 
     def summary(self, ref: str) -> Mapping[str, Any]:
         """Describe what a reference stands for at present."""
-        return describe(self.around.namespace[ref]) if ref in self.around.namespace else {}
+        for values in (self.around.namespace, self.reach.values):
+            if ref in values:
+                return describe(values[ref])
+        module, colon, attribute = ref.partition(":")
+        return describe_source(module, attribute, (self.around.folder,)) if colon else {}
 
     def upstream(self, ref: str) -> str:
         """Name the stale asset that will bind the reference anew."""

@@ -11,10 +11,10 @@ from typing import Any
 
 from vibe_magic.identity import (
     PACKAGED,
+    Statics,
     describe_source,
     difference,
     fingerprint,
-    module_static,
 )
 from vibe_magic.modules import is_installed, package_version
 from vibe_magic.observe import Files, FileState
@@ -49,6 +49,10 @@ class Recorded:
     python: str = PYTHON
 
     @cached_property
+    def _statics(self) -> Statics:
+        return Statics((self.files.base,))
+
+    @cached_property
     def fingerprint(self) -> str:
         """The cell's code by meaning."""
         return fingerprint(self.asset.cell, docs=self.asset.cell.facts.introspects)
@@ -80,7 +84,7 @@ class Recorded:
         if ref in self.names:
             return self.names[ref]
         if colon:
-            static = module_static(module, attribute, (self.files.base,))
+            static = self._statics.digest(module, attribute)
             if static or is_installed(module):
                 return Fact("", "source", static or PACKAGED)
         return ABSENT

@@ -6,7 +6,7 @@ import importlib
 
 import pytest
 
-from vibe_magic.identity import Statics, module_static
+from vibe_magic.identity import Statics
 
 CHANGES = {
     "itself": ("a", "f", {"a": "def f(): return 1"}, {"a": "def f(): return 2"}),
@@ -134,11 +134,11 @@ CHANGES = {
 def test_change_of_a_source_is_seen(name: str, project) -> None:
     module, attribute, files, edit = CHANGES[name]
     path = project(**files)
-    before = module_static(module, attribute, (path,))
+    before = Statics((path,)).digest(module, attribute)
     assert before
-    assert before == module_static(module, attribute, (path,))
+    assert before == Statics((path,)).digest(module, attribute)
     project(**edit)
-    assert module_static(module, attribute, (path,)) not in ("", before)
+    assert Statics((path,)).digest(module, attribute) not in ("", before)
 
 
 @pytest.mark.parametrize(
@@ -148,28 +148,28 @@ def test_change_of_a_source_is_seen(name: str, project) -> None:
 )
 def test_what_does_not_matter_is_not_seen(edit: str, project) -> None:
     path = project(a="def f(): return 1\ndef g(): return 2")
-    before = module_static("a", "f", (path,))
+    before = Statics((path,)).digest("a", "f")
     project(a=edit)
-    assert module_static("a", "f", (path,)) == before
+    assert Statics((path,)).digest("a", "f") == before
 
 
 def test_of_a_module_imported_as_a_whole_what_is_used_counts(project) -> None:
     path = project(
         wh_a="import wh_b as b\ndef f(): return b.g()", wh_b="def g(): return 1\ndef h(): return 1"
     )
-    before = {name: module_static("wh_a", name, (path,)) for name in ("f", "")}
+    before = {name: Statics((path,)).digest("wh_a", name) for name in ("f", "")}
     project(wh_b="def g(): return 1\ndef h(): return 2")
-    assert module_static("wh_a", "f", (path,)) == before["f"]
-    assert module_static("wh_a", "", (path,)) != before[""]
+    assert Statics((path,)).digest("wh_a", "f") == before["f"]
+    assert Statics((path,)).digest("wh_a", "") != before[""]
     project(wh_b="def g(): return 2\ndef h(): return 2")
-    assert module_static("wh_a", "f", (path,)) not in ("", before["f"])
+    assert Statics((path,)).digest("wh_a", "f") not in ("", before["f"])
 
 
 def test_a_module_that_is_used_as_a_value_counts_as_a_whole(project) -> None:
     path = project(va_a="import va_b\ndef f(n): return getattr(va_b, n)", va_b="K = 1")
-    before = module_static("va_a", "f", (path,))
+    before = Statics((path,)).digest("va_a", "f")
     project(va_b="K = 2")
-    assert module_static("va_a", "f", (path,)) not in ("", before)
+    assert Statics((path,)).digest("va_a", "f") not in ("", before)
 
 
 def test_what_needs_a_module_is_told_apart_from_what_its_source_tells(project, reach) -> None:
@@ -187,13 +187,13 @@ def test_what_needs_a_module_is_told_apart_from_what_its_source_tells(project, r
 
 
 def test_installed_and_absent_modules_have_no_static_digest() -> None:
-    assert [module_static(name, "x", ()) for name in ("numpy", "json", "no_such_module")] == [""] * 3
+    assert [Statics().digest(name, "x") for name in ("numpy", "json", "no_such_module")] == [""] * 3
 
 
 def test_a_name_of_a_module_that_is_not_loaded_is_known_by_its_source(project, reach) -> None:
     path = project(loc_un="def f(): return 1")
     found = reach("from loc_un import f\ny = f()", search_path=(path,)).inputs["loc_un:f"]
-    assert (found.digest, found.static) == ("", module_static("loc_un", "f", (path,)))
+    assert (found.digest, found.static) == ("", Statics((path,)).digest("loc_un", "f"))
 
 
 def test_a_loaded_module_counts_as_loaded_until_it_is_reloaded(project, reach) -> None:
