@@ -33,7 +33,7 @@ class _Outline(NamedTuple):
     reads: tuple[frozenset[str], ...]
     modules: tuple[frozenset[tuple[str, str]], ...]
     aliases: tuple[dict[str, str], ...]
-    imported: frozenset[str]
+    imported: frozenset[tuple[str, str]]
     facts: tuple[Facts, ...]
     derived: frozenset[str]
 
@@ -152,9 +152,17 @@ class Statics:
             seen.add(name)
             if outline is not None:
                 found |= {key: each.digest for key, each in self._closure(name, "__init__").items()}
-                waiting += [_absolute(name, self._source(name)[0], module) for module in outline.imported]
+                waiting += self._imports(name, outline)
         self._brought[start] = combine("loading", repr(sorted(found.items())))
         return self._brought[start]
+
+    def _imports(self, name: str, outline: _Outline) -> Iterator[str]:
+        """Yield the modules that a module imports, and what may be submodules of them."""
+        for module, path in outline.imported:
+            target, first = _absolute(name, self._source(name)[0], module), path.partition(".")[0]
+            yield target
+            if first not in ("", "*"):
+                yield f"{target}.{first}"
 
     def _inside(self, name: str, wanted: str) -> list[tuple[str, str]]:
         """Return the submodule of a package that an attribute may be, and the packages around."""
@@ -239,7 +247,7 @@ def _outline(path: str, _digest: str) -> _Outline | None:
         tuple(fact.reads | fact.deferred for fact in facts),
         tuple(fact.modules for fact in facts),
         tuple(_aliases(statement) for statement in tree.body),
-        frozenset(module for fact, s in zip(facts, tree.body, strict=True) for module in _imported(s, fact)),
+        frozenset(each for fact, s in zip(facts, tree.body, strict=True) for each in _imported(s, fact)),
         tuple(facts),
         derived,
     )
@@ -253,10 +261,10 @@ def _aliases(statement: ast.stmt) -> dict[str, str]:
     return {alias.asname or top: alias.name if alias.asname else top for alias, top in tops.items()}
 
 
-def _imported(statement: ast.stmt, facts: Facts) -> Iterator[str]:
-    """Yield the modules that running a statement loads; the body of a function does not run."""
-    if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-        yield from (module for module, _ in facts.modules)
+def _imported(statement: ast.stmt, facts: Facts) -> frozenset[tuple[str, str]]:
+    """Return what running a statement imports; the body of a function does not run."""
+    runs = not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef)
+    return facts.modules if runs else frozenset()
 
 
 def effects_of(module: ModuleType) -> list[tuple[bytes, Facts]]:

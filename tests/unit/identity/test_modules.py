@@ -108,6 +108,12 @@ CHANGES = {
         {"a": "import b\ndef f(): return b.g()", "b": "import a\ndef g(): return 1"},
         {"b": "import a\ndef g(): return 2"},
     ),
+    "a submodule that is imported for what it does": (
+        "p.a",
+        "f",
+        {"p__in____init__": "", "p__in__a": "from . import b\ndef f(): return 1", "p__in__b": "print(1)"},
+        {"p__in__b": "print(2)"},
+    ),
     "one that is imported for what it does": (
         "a",
         "f",
