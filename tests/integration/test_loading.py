@@ -92,6 +92,19 @@ CASES = [
         },
         edits={"style.py": "import numpy\nnumpy.set_printoptions(precision=5)"},
     ),
+    Case(
+        "a file that a module reads as it is loaded by another cell",
+        ("import shop", A + "import shop\ny = shop.text", "print(y)"),
+        (A + "import shop\ny = shop.text", "print(y)"),
+        files={"shop.py": "text = open('k.txt').read()", "k.txt": "1"},
+        edits={"k.txt": "2"},
+    ),
+    Case(
+        "a variable that a module reads as it is loaded by another cell",
+        ("import os\nos.environ['VM_K'] = '1'", "import shop", A + "import shop\ny = shop.mode", "print(y)"),
+        ("import os\nos.environ['VM_K'] = '2'", A + "import shop\ny = shop.mode", "print(y)"),
+        files={"shop.py": "import os\nmode = os.environ.get('VM_K')"},
+    ),
     same(
         "a constant of a package that is not loaded",
         A + "import hue\ny = hue.third()",

@@ -133,6 +133,7 @@ LOADING: tuple[str, ...] = (
     "from tools import Tool\n{new} = repr(Tool({number}).size())",
     "from tools import bump\n{new} = [bump(), {number}]\n{new}",
     "import tools\n{new} = [repr(tools.MADE), tools.LIMIT, {number}]",
+    "import tools\n{new} = [getattr(tools, 'TEXT', None), {number}]",
     "import tools\ntools.LIMIT = {number}",
     "import tools\ntools.MADE.append({number})\n{new} = len(tools.MADE)",
     "helpers.K = {number}",
@@ -142,6 +143,8 @@ LOADING: tuple[str, ...] = (
     "import tools, extra\nprint(np.array([2 / 3]))",
 )
 """What cells do with modules that they may be the first to load."""
+
+STYLE = "import numpy\nnumpy.set_printoptions(precision=3)"
 
 TEMPLATES = FIRST + 3 * QUERIES + 2 * SHARING + 2 * LOADING
 
@@ -187,9 +190,8 @@ def module_text(chance: random.Random) -> str:
 
 def tools_text(chance: random.Random) -> str:
     """Return a local module that uses the first one, counts, and may do something while it is loaded."""
-    effect = chance.choice(
-        ("", "", "", "print('tools')", "helpers.K += 2", "import numpy\nnumpy.set_printoptions(precision=3)")
-    )
+    effects = ("print('tools')", "helpers.K += 2", f"TEXT = open({DATA!r}).read()", STYLE)
+    effect = chance.choice(("", "", "", *effects))
     one, two = chance.choice(NUMBERS), chance.choice(NUMBERS)
     return (
         f"import helpers\nLIMIT = {one}\nMADE = [{two}]\n_count = 0\n{effect}\n\n\n"

@@ -97,7 +97,8 @@ class Effects:
         """Compare the moment before a run with the moment after it."""
         reached = _reached(job, names)
         mutated, foreign = _changed_in_place(job, names, reached)
-        foreign += tuple(f"{m.__name__}:{name}" for m in loaded for name in altered(m, job.memo))
+        if job.stored:
+            foreign += tuple(f"{m.__name__}:{name}" for m in loaded for name in altered(m, job.memo))
         state = facets.difference(before, after)
         kept = names.bound | (mutated - names.deleted)
         if job.out is not None:

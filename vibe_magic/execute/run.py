@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from vibe_magic.capture import Output, Recorder
-from vibe_magic.identity import labels, loaded_since, loads, note_loaded, note_said, said_since
+from vibe_magic.identity import labels, loaded_since, loads, note_loaded, note_more, said_since
 from vibe_magic.observe import Observed, Watch, effects, facets, follow_imports, irreversible, named_files
 from vibe_magic.payload import Packed
 
@@ -68,7 +68,7 @@ class Run:
         self._state = facets.snapshot(str(job.base))
         self._in_force = in_force(self._shell)
         self._modules, self._loads = len(sys.modules), loads()
-        follow_imports(note_loaded, note_said)
+        follow_imports(note_loaded, note_more)
         asks = not _ASKS.isdisjoint(job.reach.facts.mentions)
         named = named_files(job.reach.facts.strings, str(job.base), asks=asks) | dict.fromkeys(job.files, "")
         if job.stored:

@@ -9,7 +9,7 @@ from .describe import describe, difference
 from .explore import explore
 from .keys import combine, file_digest, fingerprint, text_digest
 from .labels import labels, same_names
-from .loading import altered, loaded_since, loads, note_found, note_loaded, note_said, said_since
+from .loading import altered, loaded_since, loads, note_found, note_loaded, note_more, said_since
 from .memo import Memo
 from .parts import Parts, parts
 from .reach import PACKAGED, Identity, Problem, Reach
@@ -43,7 +43,7 @@ __all__ = [
     "loads",
     "note_found",
     "note_loaded",
-    "note_said",
+    "note_more",
     "own_members",
     "parts",
     "registered",

@@ -23,7 +23,7 @@ __all__ = [
     "loads",
     "note_found",
     "note_loaded",
-    "note_said",
+    "note_more",
     "said_since",
 ]
 
@@ -31,13 +31,13 @@ __all__ = [
 class _Load(NamedTuple):
     """One run of a module's file.
 
-    The module's spec, the file's digest, digests of what it left, and whether it has written something.
+    The module's spec, the file's digest, digests of what it left, and whether it did more or needed more.
     """
 
     spec: object
     file: str
     held: Mapping[str, str]
-    said: bool = False
+    more: bool = False
 
 
 _loads: dict[str, _Load] = {}
@@ -53,11 +53,12 @@ def note_loaded(module: ModuleType) -> None:
         _order.append((module.__name__, False))
 
 
-def note_said(names: Sequence[str]) -> None:
-    """Remember the modules that were loaded by one import that has written something, outermost first."""
-    _order.append((names[0], True))
+def note_more(names: Sequence[str], said: bool) -> None:
+    """Remember that the modules of one import, outermost first, did more than define, or wrote something."""
+    if said:
+        _order.append((names[0], True))
     for name in _loads.keys() & set(names):
-        _loads[name] = _loads[name]._replace(said=True)
+        _loads[name] = _loads[name]._replace(more=True)
 
 
 def note_found(names: Iterable[str]) -> None:
@@ -87,7 +88,7 @@ def said_since(count: int) -> list[str]:
 def is_as_loaded(module: ModuleType, name: str, digest: str) -> bool:
     """Tell whether what a name of a module holds is what loading it gives, and all that it gives."""
     load = _loads.get(module.__name__)
-    if load is None or load.spec is not _spec(module) or load.said:
+    if load is None or load.spec is not _spec(module) or load.more:
         return False
     return load.held.get(name) == digest
 

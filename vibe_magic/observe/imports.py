@@ -1,4 +1,4 @@
-"""Hear of each module right after its file has run, and of those that wrote something meanwhile.
+"""Hear of each module right after its file has run, and of what it touched and wrote meanwhile.
 
 No audit event tells of that. The loader of source files is one class for all finders, so its one method
 that runs a file is where to listen.
@@ -6,6 +6,7 @@ that runs a file is where to listen.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -15,7 +16,9 @@ from typing import Any, NamedTuple
 
 from vibe_magic.methods import Patches
 
-from .log import muted
+from . import audit, questions
+from .log import Log, muted
+from .paths import Scope
 
 __all__ = ["follow_imports", "leave_imports"]
 
@@ -27,20 +30,26 @@ _inherited = SourceFileLoader.exec_module
 
 class _Ears(NamedTuple):
     loaded: Callable[[ModuleType], None]
-    said: Callable[[Sequence[str]], None]
+    more: Callable[[Sequence[str], bool], None]
 
 
 _ears: _Ears | None = None
 
 
-def follow_imports(loaded: Callable[[ModuleType], None], said: Callable[[Sequence[str]], None]) -> None:
+def follow_imports(loaded: Callable[[ModuleType], None], more: Callable[[Sequence[str], bool], None]) -> None:
     """Have one function called with each module whose file has run, before anything else can use it.
 
-    The other is called with the names of modules that were loaded by one import that wrote to ``sys.stdout``
-    or ``sys.stderr``, once that is over. What is loaded already is told to nobody.
+    Parameters
+    ----------
+    loaded : callable
+        Gets the module. What is loaded already is told to nobody.
+    more : callable
+        Gets the names of modules that one import has loaded, once that is over, if what they are depends on
+        more than their source or if they have done more than to be there: if they touched files, asked for
+        the environment or wrote to ``sys.stdout`` or ``sys.stderr``; and whether they did the latter.
     """
     global _ears
-    _ears = _Ears(loaded, said)
+    _ears = _Ears(loaded, more)
     SourceFileLoader.exec_module = _exec_module  # type: ignore[assignment, method-assign]
 
 
@@ -64,7 +73,7 @@ _exec_module.__code__ = _exec_module.__code__.replace(co_filename=_IMPORT_SYSTEM
 
 
 class _Listening:
-    """While a module's file runs, its thread's outermost import listens to what is written.
+    """While a module's file runs, its thread's outermost import listens.
 
     Parameters
     ----------
@@ -77,6 +86,7 @@ class _Listening:
     def __init__(self, name: str) -> None:
         self._name = name
         self._patches: Patches | None = None
+        self._log = Log()
         self._heard = False
 
     def __enter__(self) -> None:
@@ -84,15 +94,19 @@ class _Listening:
             self._here.names, self._patches = [], Patches()
             for stream in {id(stream): stream for stream in (sys.stdout, sys.stderr)}.values():
                 self._patches.put(stream, "write", self._hear)
+            audit.listen(self._log)
+            questions.attend()
         self._here.names.append(self._name)
 
     def __exit__(self, *_: object) -> None:
         if self._patches is None:
             return
+        audit.unlisten(self._log)
+        questions.leave()
         self._patches.undo()
         names, self._here.names = self._here.names, None
-        if self._heard and _ears is not None:
-            _ears.said(names)
+        if _ears is not None and (self._heard or _depends(self._log)):
+            _ears.more(names, self._heard)
 
     def _hear(self, write: Callable[..., Any]) -> Callable[..., Any]:
         def write_and_note(text: Any, *args: Any, **kwargs: Any) -> Any:
@@ -100,3 +114,11 @@ class _Listening:
             return write(text, *args, **kwargs)
 
         return write_and_note
+
+
+def _depends(log: Log) -> bool:
+    """Tell whether something was touched that is the notebook's business."""
+    if log.env or log.unseen or log.globs or log.programs or log.network:
+        return True
+    paths = {path for _, path in log.touches}.union(log.asked, log.listed)
+    return bool(paths) and any(map(Scope(os.getcwd()).counts, paths))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
-from vibe_magic.identity import note_found, note_loaded, note_said
+from vibe_magic.identity import note_found, note_loaded, note_more
 from vibe_magic.modules import is_local
 from vibe_magic.observe import follow_imports, leave_imports
 
@@ -18,7 +18,7 @@ class Imported:
     def __init__(self) -> None:
         self._seen: dict[str, None] = {}
         self._specs: dict[str, object] = {}
-        follow_imports(note_loaded, note_said)
+        follow_imports(note_loaded, note_more)
 
     def close(self) -> None:
         """Hear no more of what is loaded."""

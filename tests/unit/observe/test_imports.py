@@ -41,7 +41,7 @@ def heard() -> Iterator[list[tuple[str, list[str]]]]:
     def note(module: ModuleType) -> None:
         found.append((module.__name__, [name for name in vars(module) if not name.startswith("__")]))
 
-    follow_imports(note, lambda names: found.append(("wrote", list(names))))
+    follow_imports(note, lambda names, wrote: found.append(("wrote" if wrote else "more", list(names))))
     yield found
     leave_imports()
 
@@ -77,6 +77,36 @@ def test_an_import_that_writes_is_heard_with_all_that_it_loads(put: Put, heard: 
     assert capsys.readouterr().out == "g\n"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import pathlib\nX = pathlib.Path('data.txt').read_text()",
+        "import os\nX = os.path.exists('data.txt')",
+        "import os\nX = os.environ.get('IM_X')",
+        "import os\nX = os.listdir('.')",
+        "import pathlib\nX = sorted(pathlib.Path('.').glob('*.txt'))",
+    ],
+)
+def test_a_module_that_asks_the_world_is_heard(
+    put: Put, heard: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data.txt").write_text("1")
+    put(im_w=text)
+    importlib.import_module("im_w")
+    assert heard[-1] == ("more", ["im_w"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["from pathlib import Path\nX = Path(__file__).parent", "import logging\nX = logging.getLogger('im')"],
+)
+def test_a_module_that_makes_what_its_source_says_is_not(put: Put, heard: list, text: str) -> None:
+    put(im_q=text)
+    importlib.import_module("im_q")
+    assert [name for name, _ in heard] == ["im_q"]
+
+
 def test_a_warning_of_a_module_points_to_who_imports_it(put: Put, heard: list) -> None:
     put(im_e="import warnings\nwarnings.warn('old', stacklevel=2)")
     with warnings.catch_warnings(record=True) as caught:
@@ -88,7 +118,7 @@ def test_a_warning_of_a_module_points_to_who_imports_it(put: Put, heard: list) -
 
 def test_the_loader_is_pythons_own_again_afterwards() -> None:
     before = SourceFileLoader.exec_module
-    follow_imports(lambda module: None, lambda names: None)
+    follow_imports(lambda module: None, lambda names, wrote: None)
     assert SourceFileLoader.exec_module is not before
     leave_imports()
     leave_imports()
