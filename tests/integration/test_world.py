@@ -73,6 +73,10 @@ CASES = [
     asking("sizes in a scan", "y = [e.stat().st_size for e in os.scandir(D)]", "change"),
     asking("stat itself", "y = os.stat(str(D) + '/k.txt').st_size", "change"),
     asking("a time", "y = os.path.getmtime(D / 'k.txt')", "change"),
+    asking("a pattern", "y = sorted(map(str, D.glob('*.csv')))", "add"),
+    asking("a name as a pattern", "y = sorted(map(str, Path().glob('data/x.csv')))", "add"),
+    asking("a name below a pattern", "y = sorted(map(str, Path().glob('*/x.csv')))", "add"),
+    asking("no match that appears", "y = sorted(map(str, D.glob('x.*')))", restored=True),
     asking(
         "a cache of one's own",
         "y, c = 'new', D / 'c.txt'\nif c.exists():\n    y = c.read_text()\nelse:\n    c.write_text('old')",

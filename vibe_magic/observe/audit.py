@@ -201,7 +201,10 @@ def _made(log: Log, path: Any, _mode: int = 0, directory: int = -1) -> None:
 
 
 def _scanned(log: Log, path: Any = None) -> None:
-    file = sys._getframe(2).f_code.co_filename
+    code = sys._getframe(2).f_code
+    file = code.co_filename
+    if (file, code.co_name) == (glob.__file__, "_iterdir"):
+        return  # the pattern is noted instead of all directories it passes; those of pathlib's are not
     if file.endswith(_SEARCHERS) or (file == pkgutil.__file__ and _is_below_import()):
         return
     name = _absolute(path)
@@ -283,7 +286,6 @@ def _looked(log: Log, found: Lookup | None) -> None:
 
 _IMPORTER = "<frozen importlib._bootstrap_external>"
 _SEARCHERS = (
-    glob.__file__,  # the pattern is noted instead of all directories it passes
     _IMPORTER,  # these look for modules and packages
     os.path.join("importlib", "metadata", "__init__.py"),
     os.path.join("importlib_metadata", "__init__.py"),

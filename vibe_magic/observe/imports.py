@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from vibe_magic.methods import Patches
+from vibe_magic.modules import is_local_file
 
 from . import audit, questions
 from .log import Log, muted
@@ -49,6 +50,9 @@ def follow_imports(loaded: Callable[[ModuleType], None], more: Callable[[Sequenc
         the environment or wrote to ``sys.stdout`` or ``sys.stderr``; and whether they did the latter.
     """
     global _ears
+    if _ears is None:  # sysconfig, which tells where packages lie, is itself half loaded while it loads more
+        Scope(os.getcwd()).counts(os.getcwd())
+        is_local_file(os.getcwd())
     _ears = _Ears(loaded, more)
     SourceFileLoader.exec_module = _exec_module  # type: ignore[assignment, method-assign]
 

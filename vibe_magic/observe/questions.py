@@ -8,6 +8,7 @@ what libraries ask for them; and code that takes ``os.stat`` by itself is known 
 
 from __future__ import annotations
 
+import glob
 import os
 import sys
 from collections.abc import Callable
@@ -31,6 +32,7 @@ _QUESTIONS = frozenset(
         "getctime",
         "getmtime",
         "getsize",
+        "glob",
         "group",
         "is_dir",
         "is_file",
@@ -44,11 +46,12 @@ _QUESTIONS = frozenset(
         "lstat",
         "owner",
         "readlink",
+        "rglob",
         "samefile",
         "stat",
     ]
 )
-"""Their functions that do nothing but ask; the path is the first argument."""
+"""Their functions that ask; what they call to do so has the path as its first argument."""
 
 
 def attend() -> None:
@@ -60,6 +63,10 @@ def attend() -> None:
         if scope.get("os") is os:
             scope["os"] = _STAND_IN
             _undo.append(partial(scope.update, os=os))
+    globber = getattr(glob, "_StringGlobber", None)
+    if globber is not None:  # expands the patterns of pathlib, from Python 3.13 on
+        _undo.append(partial(setattr, globber, "lstat", vars(globber)["lstat"]))
+        globber.lstat = staticmethod(_lstat)
     for environ in filter(None, (os.environ, getattr(os, "environb", None))):
         encode, decode = environ.encodekey, environ.decodekey
         environ.encodekey, environ.decodekey = _naming(environ, encode), _listing(decode)
@@ -106,6 +113,18 @@ def _note_file(log: Log, frame: FrameType) -> None:
     if asker is not None and through is not None and through.f_code.co_name in _QUESTIONS:
         code = frame.f_code
         _note_path(log, frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None)
+
+
+def _lstat(path: Any) -> os.stat_result:
+    tell(lambda log: _note_match(log, path, sys._getframe(3)))
+    return os.lstat(path)
+
+
+def _note_match(log: Log, path: Any, frame: FrameType | None) -> None:
+    while frame is not None and frame.f_code.co_filename == glob.__file__:
+        frame = frame.f_back
+    if _asker(frame)[0] is not None:
+        _note_path(log, path)
 
 
 def _note_path(log: Log, path: Any) -> None:

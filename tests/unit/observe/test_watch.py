@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from vibe_magic.identity import file_digest
 from vibe_magic.observe import Files, Watch, muted
 
 if TYPE_CHECKING:
@@ -207,6 +208,25 @@ def test_glob_counts_as_a_pattern(base: Path, watched: Watched) -> None:
         glob.glob("**/*.txt", root_dir=str(base), recursive=True)
     (seen,) = outcome
     assert {n: s.kind for n, s in seen.read.items()} == {"data/*.csv": "glob", "**/*.txt": "glob"}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "appears"),
+    [("*.csv", "a.csv"), ("sub/x.csv", "sub/x.csv"), ("*/x.csv", "sub/x.csv"), ("**/*.csv", "sub/b.csv")],
+)
+@pytest.mark.parametrize("method", ["glob", "rglob"])
+def test_what_a_path_globs_is_seen(
+    base: Path, watched: Watched, method: str, pattern: str, appears: str
+) -> None:
+    Path("sub").mkdir()
+    with watched() as outcome:
+        assert list(getattr(Path(), method)(pattern)) == []
+    (seen,) = outcome
+    files = Files(str(base), file_digest)
+    assert all(files.compare(name, state) is None for name, state in seen.read.items())
+    Path(appears).write_text("1")
+    files = Files(str(base), file_digest)
+    assert not all(files.compare(name, state) is None for name, state in seen.read.items())
 
 
 def test_relative_paths_follow_a_chdir(base: Path, watched: Watched) -> None:
