@@ -60,8 +60,8 @@ class Effects:
         Paths of those that it gave other names in place.
     reached : Reach, optional
         What the cell reaches now, with the modules that it has loaded.
-    loaded : dict of str to module
-        The local modules that it has loaded, by name.
+    loaded : frozenset of str
+        The local modules that it has loaded.
     """
 
     values: Mapping[str, Any]
@@ -75,7 +75,7 @@ class Effects:
     labels: Mapping[str, Any] = field(default_factory=dict)
     renamed: frozenset[str] = frozenset()
     reached: Reach | None = None
-    loaded: Mapping[str, ModuleType] = field(default_factory=dict)
+    loaded: frozenset[str] = frozenset()
 
     @property
     def changed(self) -> frozenset[str]:
@@ -112,7 +112,7 @@ class Effects:
         drawn = frozenset(state) & GENERATORS
         alike = {path: index for path, (index, names) in labels.items() if same_names(index, names)}
         renamed = frozenset(labels.keys() - alike.keys())
-        found = {module.__name__: module for module in loaded}
+        found = frozenset(module.__name__ for module in loaded)
         return cls(
             values, names, mutated, foreign, state, drawn, before, after, alike, renamed, reached, found
         )

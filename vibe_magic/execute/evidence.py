@@ -6,14 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from vibe_magic.identity import (
-    Identity,
-    Reach,
-    describe,
-    describe_source,
-    digest,
-    text_digest,
-)
+from vibe_magic.identity import Identity, Reach, describe, describe_source, digest, text_digest
 from vibe_magic.observe import Observed, facets
 from vibe_magic.trace import UNKNOWN, Fact, Trace
 
