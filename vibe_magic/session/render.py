@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vibe_magic.config import format_age, format_size
 
@@ -47,6 +47,11 @@ COLOURS = {
 }
 """Text colours that are legible on light and dark backgrounds alike."""
 
+_CHAR, _PADDING, _GAP, _EDGE = 7, 22, 40, 5
+_HEIGHT, _ROW = 30, 46
+_LONGEST = 24
+"""Measures of a drawn graph: in pixels, but for the longest label, in characters."""
+
 _STATUS_HEADER = ("asset", "state", "computed", "took", "size", "why")
 _RIGHT = frozenset({2, 3, 4})
 _WORDS = {
@@ -65,6 +70,26 @@ _WORDS = {
     "forced": "it was forced to run",
     "corrupt": "its result was damaged",
 }
+
+
+class _Box(NamedTuple):
+    """Where an asset is drawn, in pixels."""
+
+    left: int
+    top: int
+    width: int
+
+    @property
+    def right(self) -> int:
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> int:
+        return self.top + _HEIGHT
+
+    @property
+    def middle(self) -> int:
+        return self.top + _HEIGHT // 2
 
 
 def text_table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[int] = ()) -> str:
@@ -175,19 +200,21 @@ def graph_mermaid(graph: Graph, states: Mapping[str, str]) -> str:
 
 
 def graph_svg(graph: Graph, states: Mapping[str, str]) -> str:
-    """Return the graph as an SVG drawing, in columns by the longest way from a source."""
-    places = _places(graph)
-    if not places:
+    """Return the graph as an SVG drawing, in columns by the longest way from a source.
+
+    The drawing has a view box, so that a page narrower than it scales it down and cuts nothing off.
+    """
+    boxes = _boxes(graph)
+    if not boxes:
         return ""
-    width, height = 190, 46
-    columns = 1 + max(column for column, _ in places.values())
-    rows = 1 + max(row for _, row in places.values())
-    edges = [_svg_edge(places[producer], places[reader]) for reader, producer in _links(graph)]
-    boxes = [_svg_box(name, place, states.get(name, "")) for name, place in places.items()]
+    width = max(box.right for box in boxes.values()) + _EDGE
+    height = max(box.bottom for box in boxes.values()) + _EDGE
+    edges = [_svg_edge(boxes[producer], boxes[reader]) for reader, producer in _links(graph)]
+    drawn = [_svg_box(name, box, states.get(name, "")) for name, box in boxes.items()]
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{columns * width}" '
-        f'height="{rows * height}" font-family="sans-serif" font-size="12">'
-        f"{''.join(edges)}{''.join(boxes)}</svg>"
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
+        f'height="{height}" font-family="sans-serif" font-size="12">'
+        f"{''.join(edges)}{''.join(drawn)}</svg>"
     )
 
 
@@ -265,23 +292,38 @@ def _places(graph: Graph) -> dict[str, tuple[int, int]]:
     return places
 
 
-def _svg_box(name: str, place: tuple[int, int], state: str) -> str:
-    x, y = place[0] * 190 + 5, place[1] * 46 + 8
-    shown = name if len(name) <= 18 else f"{name[:17]}…"
+def _boxes(graph: Graph) -> dict[str, _Box]:
+    """Give each asset its box: each column as wide as its longest label, with room for edges between."""
+    places = _places(graph)
+    widths: dict[int, int] = {}
+    for name, (column, _) in places.items():
+        widths[column] = max(widths.get(column, 0), _CHAR * _width(_label(name)) + _PADDING)
+    lefts = [_EDGE]
+    for column in range(len(widths)):
+        lefts.append(lefts[-1] + widths[column] + _GAP)
+    return {
+        name: _Box(lefts[column], _EDGE + row * _ROW, widths[column])
+        for name, (column, row) in places.items()
+    }
+
+
+def _label(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+
+
+def _svg_box(name: str, box: _Box, state: str) -> str:
     return (
         f"<g><title>{escape(f'{name}: {state}')}</title>"
-        f'<rect x="{x}" y="{y}" width="140" height="30" rx="5" fill="none" '
+        f'<rect x="{box.left}" y="{box.top}" width="{box.width}" height="{_HEIGHT}" rx="5" fill="none" '
         f'stroke="{COLOURS.get(state, "#757575")}" stroke-width="2"/>'
-        f'<text x="{x + 70}" y="{y + 19}" text-anchor="middle" fill="currentColor">'
-        f"{escape(shown)}</text></g>"
+        f'<text x="{box.left + box.width / 2}" y="{box.middle + 4}" text-anchor="middle" '
+        f'fill="currentColor">{escape(_label(name))}</text></g>'
     )
 
 
-def _svg_edge(start: tuple[int, int], end: tuple[int, int]) -> str:
-    x1, y1 = start[0] * 190 + 145, start[1] * 46 + 23
-    x2, y2 = end[0] * 190 + 5, end[1] * 46 + 23
-    middle = (x1 + x2) / 2
+def _svg_edge(start: _Box, end: _Box) -> str:
+    turn = (start.right + end.left) / 2
     return (
-        f'<path d="M{x1},{y1} C{middle},{y1} {middle},{y2} {x2},{y2}" fill="none" '
-        'stroke="#9e9e9e" stroke-width="1.5"/>'
+        f'<path d="M{start.right},{start.middle} C{turn},{start.middle} {turn},{end.middle} '
+        f'{end.left},{end.middle}" fill="none" stroke="#9e9e9e" stroke-width="1.5"/>'
     )

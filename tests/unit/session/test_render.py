@@ -147,6 +147,18 @@ def test_svg_is_well_formed_and_goes_from_left_to_right() -> None:
     assert len(list(root.iter(f"{space}path"))) == 4
 
 
+def test_a_narrow_page_scales_the_svg_and_cuts_nothing_off() -> None:
+    names = ("a", "a name that is rather long", "变量" * 6)
+    root = ET.fromstring(graph_svg(Graph(tuple(map(Node, names))), {}))
+    assert root.get("viewBox") == f"0 0 {root.get('width')} {root.get('height')}"
+    boxes = list(root.iter("{http://www.w3.org/2000/svg}rect"))
+    for side, corner, length in (("width", "x", "width"), ("height", "y", "height")):
+        ends = [float(box.get(corner)) + float(box.get(length)) for box in boxes]
+        assert max(ends) < float(root.get(side))
+    assert len(boxes) == 3
+    assert all(float(box.get("width")) >= 7 * 24 for box in boxes)
+
+
 def test_a_long_chain_needs_no_recursion() -> None:
     nodes = [Node("a0", writes=frozenset(["v0"]))]
     nodes += [Node(f"a{i}", frozenset([f"v{i - 1}"]), frozenset([f"v{i}"])) for i in range(1, 3000)]
