@@ -42,6 +42,15 @@ def same(
 
 
 A = "%%asset\n"
+CAUGHT = """import traceback
+try:
+    h()
+except ZeroDivisionError:
+    text = traceback.format_exc().splitlines()[-4].split()[-3:]"""
+WARNED = """with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    h()
+line = caught[0].lineno"""
 QUERIED = "import pandas as pd\ndf = pd.DataFrame({'a': [1, 2, 3]})"
 ROWS = "y = next(csv.reader(io.StringIO('a|b;c'), 'p'))"
 MANAGED = "@contextlib.contextmanager\ndef managed():\n    yield {}"
@@ -214,6 +223,38 @@ CASES = [
         ("import inspect\ndef h(): return 1  # a", A + "y = inspect.getsource(h)"),
         ("import inspect\ndef h(): return 1  # b", A + "y = inspect.getsource(h)"),
         ran=("y",),
+    ),
+    Case(
+        "a helper that moved down is found at its new line by a traceback",
+        ("def h(): return 1 / 0", "%%asset text\n" + CAUGHT),
+        ("# now what?\ndef h(): return 1 / 0", "%%asset text\n" + CAUGHT),
+        ran=("text",),
+    ),
+    Case(
+        "a local helper that moved down is found at its new line by a traceback",
+        ("from moving import h", "%%asset text\n" + CAUGHT),
+        ("from moving import h", "%%asset text\n" + CAUGHT),
+        ran=("text",),
+        files={"moving.py": "def h(): return 1 / 0"},
+        edits={"moving.py": "# now what?\ndef h(): return 1 / 0"},
+    ),
+    Case(
+        "a helper that stays where it is has the same line in a traceback",
+        ("def h(): return 1 / 0", "%%asset text\n" + CAUGHT),
+        ("def h(): return 1 / 0\n# now what?", "%%asset text\n" + CAUGHT),
+        restored=("text",),
+    ),
+    Case(
+        "a helper that moved down tells its new line",
+        ("import inspect\ndef h(): return inspect.currentframe().f_lineno", A + "y = h()"),
+        ("import inspect\n\ndef h(): return inspect.currentframe().f_lineno", A + "y = h()"),
+        ran=("y",),
+    ),
+    Case(
+        "a warning tells the new line of a helper that moved down",
+        ("import warnings\ndef h(): warnings.warn('x')", "%%asset line\n" + WARNED),
+        ("import warnings\n\ndef h(): warnings.warn('x')", "%%asset line\n" + WARNED),
+        ran=("line",),
     ),
     Case(
         "docstring that is read",

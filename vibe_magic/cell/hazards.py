@@ -50,8 +50,14 @@ INTROSPECTION = frozenset(
         "pfile",
         "format_exc",
         "print_exc",
+        "exc_info",
+        "exception",
+        "extract_tb",
+        "extract_stack",
+        "__traceback__",
         "tb_lineno",
         "f_lineno",
+        "lineno",
     ]
 )
 

@@ -130,7 +130,7 @@ class _Exploration:
         if _DERIVED in merged.mentions and self._derives():
             return self.reach(facts)
         if merged.introspects:
-            texts = sorted(f"{describe(c).get('source', '')}\0{c.__doc__}" for c in self.reached)
+            texts = sorted(f"{_line(c)}\0{describe(c).get('source', '')}\0{c.__doc__}" for c in self.reached)
             self.inputs["source:text"] = Identity(combine("source", *texts), "function")
         elif copies_docstrings(merged):
             texts = sorted(str(c.__doc__) for c in self.reached)
@@ -337,6 +337,11 @@ def _is_in_module(code: Any, name: str, namespace: Mapping[str, Any]) -> bool:
     """Tell whether a module has a function or class, so that whoever binds its name has imported it."""
     home = loaded(str(code.__module__))
     return home is not None and vars(home) is not namespace and vars(home).get(name) is code
+
+
+def _line(code: Any) -> int:
+    """Return where a function starts: tracebacks and frames tell it. Of a class, its methods tell it."""
+    return code.__code__.co_firstlineno if isinstance(code, FunctionType) else 0
 
 
 def _kind(value: Any) -> str:
