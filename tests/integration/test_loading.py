@@ -246,6 +246,19 @@ def test_a_cell_that_changes_what_it_has_loaded_is_not_cached_and_says_why(
     assert "own_count.N is changed in place by this cell" in notebook.text
 
 
+def test_a_cell_that_loads_code_and_keeps_its_lines_is_not_cached_and_says_why(
+    notebook: Notebook, put: Any
+) -> None:
+    put(own_fails="def fail(): raise ValueError\n")
+    load = "import own_fails"
+    keep = "import traceback\ntry: own_fails.fail()\nexcept ValueError: y = traceback.format_exc()"
+    notebook.run(f"%%asset y\n{load}\n{keep}", "y")
+    assert "code that this cell loads counts line by line" in notebook.text
+    assert "import it in a cell of its own" in notebook.text
+    notebook.run(load, "load")
+    assert actions(notebook, f"%%asset y\n{keep}", f"%%asset y\n{keep}") == ["ran", "restored"]
+
+
 def test_a_module_that_another_cell_has_changed_since_makes_a_cell_stale(
     notebook: Notebook, put: Any
 ) -> None:

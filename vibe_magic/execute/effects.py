@@ -10,6 +10,7 @@ from typing import Any
 from vibe_magic.cell import Facts
 from vibe_magic.errors import Undigestible, Unpicklable
 from vibe_magic.identity import (
+    SOURCE_TEXT,
     Identity,
     Reach,
     altered,
@@ -128,7 +129,7 @@ def blockers_of(
     effects: Effects, observed: Observed, widgets: bool, gaps: tuple[str, ...]
 ) -> tuple[Blocker, ...]:
     """Return every reason why a run that succeeded cannot be brought back."""
-    found = [Blocker(ref.replace(":", "."), "is changed in place by this cell") for ref in effects.foreign]
+    found = [_changed(ref) for ref in effects.foreign]
     found += [
         Blocker(name, "is updated in place, so running twice differs from running once", once=True)
         for name in sorted(observed.updated)
@@ -256,6 +257,16 @@ def _shared_with_inputs(extents: Mapping[str, Any], inputs: Sequence[tuple[str, 
         )
         for inp, out in sorted(found)
     )
+
+
+def _changed(ref: str) -> Blocker:
+    if ref == SOURCE_TEXT:
+        return Blocker(
+            "code that this cell loads",
+            "counts line by line, as the cell asks for places in it",
+            "import it in a cell of its own",
+        )
+    return Blocker(ref.replace(":", "."), "is changed in place by this cell")
 
 
 def _unstorable(error: Unpicklable) -> Blocker:

@@ -12,13 +12,14 @@ from .labels import labels, same_names
 from .loading import altered, loaded_since, loads, note_found, note_loaded, note_more, said_since
 from .memo import Memo
 from .parts import Parts, parts
-from .reach import PACKAGED, Identity, Problem, Reach
+from .reach import PACKAGED, SOURCE_TEXT, Identity, Problem, Reach
 from .relations import registered
 from .statics import Statics, describe_source, effects_of
 from .values import Digest, digest
 
 __all__ = [
     "PACKAGED",
+    "SOURCE_TEXT",
     "Digest",
     "Identity",
     "Memo",

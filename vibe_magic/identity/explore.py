@@ -17,7 +17,7 @@ from .keys import combine
 from .loading import is_as_loaded, loaded_static
 from .memo import Memo
 from .merging import merged_facts
-from .reach import PACKAGED, Identity, Problem, Reach
+from .reach import PACKAGED, SOURCE_TEXT, Identity, Problem, Reach
 from .relations import by_name, descendants
 from .sources import facts_of_bytecode, meaning_of
 from .statics import Statics
@@ -131,10 +131,10 @@ class _Exploration:
             return self.reach(facts)
         if merged.introspects:
             texts = sorted(f"{_line(c)}\0{describe(c).get('source', '')}\0{c.__doc__}" for c in self.reached)
-            self.inputs["source:text"] = Identity(combine("source", *texts), "function")
+            self.inputs[SOURCE_TEXT] = Identity(combine("source", *texts), "function")
         elif copies_docstrings(merged):
             texts = sorted(str(c.__doc__) for c in self.reached)
-            self.inputs["source:text"] = Identity(combine("docstrings", *texts), "function")
+            self.inputs[SOURCE_TEXT] = Identity(combine("docstrings", *texts), "function")
         return Reach(self.inputs, merged, packages, problems, self.values, code, tuple(self.reached))
 
     def _name(self, name: str, paths: frozenset[str] | None) -> None:

@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 
 from vibe_magic.cell import Facts
 
-__all__ = ["PACKAGED", "Identity", "Problem", "Reach"]
+__all__ = ["PACKAGED", "SOURCE_TEXT", "Identity", "Problem", "Reach"]
 
 PACKAGED = "package"
 """Stands for the source of a constant that an installed package holds; its version tells if it changed."""
+SOURCE_TEXT = "source:text"
+"""The input of a cell that looks at code: the lines, places and docstrings of all that it can call."""
 
 
 class Identity(NamedTuple):

@@ -11,6 +11,7 @@ from typing import Any
 
 from vibe_magic.identity import (
     PACKAGED,
+    SOURCE_TEXT,
     Statics,
     describe_source,
     difference,
@@ -79,7 +80,7 @@ class Recorded:
         if ref in self.unknown:
             return UNKNOWN
         module, colon, attribute = ref.partition(":")
-        if ref == "source:text":
+        if ref == SOURCE_TEXT:
             return UNKNOWN
         if ref in self.names:
             return self.names[ref]
