@@ -135,13 +135,15 @@ def statuses(shell: Any, assets: int) -> None:
     for number in range(assets):
         shell.run_cell(f"%%asset v{number + 1}\nv{number + 1} = f(v{number})", cell_id=f"s{number}")
     took = []
-    for _ in range(3):
+    for _ in range(9):
         start = time.perf_counter()
         states = {found.state for found in vibe_magic.status()}
-        took.append(time.perf_counter() - start)
+        took.append((time.perf_counter() - start) / (assets + 1) * 1e3)
         assert states == {"fresh"}
-    each = ", ".join(f"{seconds / (assets + 1) * 1e3:.3f}" for seconds in took)
-    print(f"status of {assets + 1:,} assets: {each} ms each, one call after the other")
+    print(
+        f"status of {assets + 1:,} assets: median of {len(took)} calls {statistics.median(took):.3f} ms each"
+        f" ({min(took):.3f} to {max(took):.3f})"
+    )
 
 
 def loading() -> None:
