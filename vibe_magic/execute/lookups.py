@@ -83,7 +83,7 @@ def _united(reach: Reach, further: Reach, own: frozenset[str]) -> Reach:
 def _against(job: Job, lookups: Iterable[Lookup], further: Reach, own: frozenset[str]) -> Iterator[Blocker]:
     for problem in further.problems:
         fix = f"--ignore {problem.name} makes the cell cacheable all the same"
-        yield Blocker(problem.part, f"is a {problem.type_name}, whose content cannot be compared", fix)
+        yield Blocker(problem.part, f"is of type {problem.type_name}, whose content cannot be compared", fix)
     for name in sorted(own & {*_rebound(job, lookups), *further.inputs}):
         yield Blocker(name, "is read by its name in a text or a pickle, and bound anew by this cell")
     if any(found.hidden and not user_names(found.values) for found in lookups):

@@ -13,8 +13,8 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 from vibe_magic.config import parse_age
 from vibe_magic.errors import UsageError
 from vibe_magic.session import OPTIONS, Session, bring, survey
+from vibe_magic.session.drawing import graph_svg
 from vibe_magic.session.render import (
-    graph_svg,
     graph_text,
     status_html,
     status_table,

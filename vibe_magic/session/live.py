@@ -166,7 +166,7 @@ class Live:
         problems = [
             Blocker(
                 p.part,
-                f"is a {p.type_name}, whose content cannot be compared",
+                f"is of type {p.type_name}, whose content cannot be compared",
                 f"--ignore {p.name.split('.')[0]} makes the cell cacheable all the same",
             )
             for p in self.reach.problems

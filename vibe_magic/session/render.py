@@ -1,11 +1,11 @@
-"""What a person reads about assets, as text, HTML, mermaid or SVG: pure functions of data."""
+"""What a person reads about assets, as text, HTML or mermaid: pure functions of data."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vibe_magic.config import format_age, format_size
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 __all__ = [
     "cause_text",
     "graph_mermaid",
-    "graph_svg",
     "graph_text",
     "html_table",
     "status_html",
     "status_table",
     "text_table",
+    "text_width",
     "why_html",
     "why_text",
 ]
@@ -47,11 +47,6 @@ COLOURS = {
 }
 """Text colours that are legible on light and dark backgrounds alike."""
 
-_CHAR, _PADDING, _GAP, _EDGE = 7, 22, 40, 5
-_HEIGHT, _ROW = 30, 46
-_LONGEST = 24
-"""Measures of a drawn graph: in pixels, but for the longest label, in characters."""
-
 _STATUS_HEADER = ("asset", "state", "computed", "took", "size", "why")
 _RIGHT = frozenset({2, 3, 4})
 _WORDS = {
@@ -72,31 +67,16 @@ _WORDS = {
 }
 
 
-class _Box(NamedTuple):
-    """Where an asset is drawn, in pixels."""
-
-    left: int
-    top: int
-    width: int
-
-    @property
-    def right(self) -> int:
-        return self.left + self.width
-
-    @property
-    def bottom(self) -> int:
-        return self.top + _HEIGHT
-
-    @property
-    def middle(self) -> int:
-        return self.top + _HEIGHT // 2
-
-
 def text_table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[int] = ()) -> str:
     """Set rows of text in columns two spaces apart, with the columns `right` flush right."""
     lines = [tuple(header), *(tuple(row) for row in rows)]
-    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
+    widths = [max(map(text_width, column)) for column in zip(*lines, strict=True)]
     return "\n".join(_line(line, widths, right) for line in lines)
+
+
+def text_width(text: str) -> int:
+    """Count the terminal columns of a text: East Asian wide characters take two."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
 
 
 def html_table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[int] = ()) -> str:
@@ -199,36 +179,12 @@ def graph_mermaid(graph: Graph, states: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
-def graph_svg(graph: Graph, states: Mapping[str, str]) -> str:
-    """Return the graph as an SVG drawing, in columns by the longest way from a source.
-
-    The drawing has a view box, so that a page narrower than it scales it down and cuts nothing off.
-    """
-    boxes = _boxes(graph)
-    if not boxes:
-        return ""
-    width = max(box.right for box in boxes.values()) + _EDGE
-    height = max(box.bottom for box in boxes.values()) + _EDGE
-    edges = [_svg_edge(boxes[producer], boxes[reader]) for reader, producer in _links(graph)]
-    drawn = [_svg_box(name, box, states.get(name, "")) for name, box in boxes.items()]
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" font-family="sans-serif" font-size="12">'
-        f"{''.join(edges)}{''.join(drawn)}</svg>"
-    )
-
-
 def _line(cells: Sequence[str], widths: Sequence[int], right: Collection[int]) -> str:
     padded = []
     for i, (cell, width) in enumerate(zip(cells, widths, strict=True)):
-        space = " " * (width - _width(cell))
+        space = " " * (width - text_width(cell))
         padded.append(space + cell if i in right else cell + space)
     return "  ".join(padded).rstrip()
-
-
-def _width(text: str) -> int:
-    """Count the terminal columns of a text: East Asian wide characters take two."""
-    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
 
 
 def _html_row(row: Sequence[str], align: Sequence[str]) -> str:
@@ -277,53 +233,3 @@ def _links(graph: Graph) -> Iterable[tuple[str, str]]:
 def _mermaid(name: str, states: Mapping[str, str]) -> str:
     label = f"{_mark(name, states)} {name}"
     return label.replace("&", "#amp;").replace('"', "#quot;").replace("<", "#lt;")
-
-
-def _places(graph: Graph) -> dict[str, tuple[int, int]]:
-    """Give each asset a column behind all that it needs, and the next free row of that column."""
-    columns: dict[str, int] = {}
-    filled: dict[int, int] = {}
-    places = {}
-    for name in graph.order():
-        column = 1 + max((columns[needed] for needed in graph.upstream[name]), default=-1)
-        columns[name] = column
-        places[name] = column, filled.get(column, 0)
-        filled[column] = filled.get(column, 0) + 1
-    return places
-
-
-def _boxes(graph: Graph) -> dict[str, _Box]:
-    """Give each asset its box: each column as wide as its longest label, with room for edges between."""
-    places = _places(graph)
-    widths: dict[int, int] = {}
-    for name, (column, _) in places.items():
-        widths[column] = max(widths.get(column, 0), _CHAR * _width(_label(name)) + _PADDING)
-    lefts = [_EDGE]
-    for column in range(len(widths)):
-        lefts.append(lefts[-1] + widths[column] + _GAP)
-    return {
-        name: _Box(lefts[column], _EDGE + row * _ROW, widths[column])
-        for name, (column, row) in places.items()
-    }
-
-
-def _label(name: str) -> str:
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
-
-
-def _svg_box(name: str, box: _Box, state: str) -> str:
-    return (
-        f"<g><title>{escape(f'{name}: {state}')}</title>"
-        f'<rect x="{box.left}" y="{box.top}" width="{box.width}" height="{_HEIGHT}" rx="5" fill="none" '
-        f'stroke="{COLOURS.get(state, "#757575")}" stroke-width="2"/>'
-        f'<text x="{box.left + box.width / 2}" y="{box.middle + 4}" text-anchor="middle" '
-        f'fill="currentColor">{escape(_label(name))}</text></g>'
-    )
-
-
-def _svg_edge(start: _Box, end: _Box) -> str:
-    turn = (start.right + end.left) / 2
-    return (
-        f'<path d="M{start.right},{start.middle} C{turn},{start.middle} {turn},{end.middle} '
-        f'{end.left},{end.middle}" fill="none" stroke="#9e9e9e" stroke-width="1.5"/>'
-    )

@@ -9,7 +9,6 @@ from vibe_magic.session import AssetStatus
 from vibe_magic.session.render import (
     cause_text,
     graph_mermaid,
-    graph_svg,
     graph_text,
     html_table,
     status_html,
@@ -80,7 +79,6 @@ def test_status_of_what_never_ran() -> None:
 def test_no_assets_is_said() -> None:
     assert status_table([], NOW) == graph_text(Graph(), {}) == "no assets"
     assert "no assets" in status_html([], NOW)
-    assert graph_svg(Graph(), {}) == ""
 
 
 def test_why_shows_the_evidence() -> None:
@@ -111,7 +109,6 @@ def test_html_escapes_what_comes_from_people() -> None:
     for html in (status_html([shown], NOW), why_html(shown), html_table((odd,), [])):
         assert "<script>" not in html
     ET.fromstring(status_html([shown], NOW))
-    assert "<script>" not in graph_svg(Graph((Node(odd),)), {})
     assert "<script>" not in graph_mermaid(Graph((Node(odd),)), {})
 
 
@@ -136,32 +133,8 @@ def test_mermaid_has_each_box_and_arrow_once() -> None:
     ]
 
 
-def test_svg_is_well_formed_and_goes_from_left_to_right() -> None:
-    root = ET.fromstring(graph_svg(GRAPH, STATES))
-    space = "{http://www.w3.org/2000/svg}"
-    boxes = {
-        box.find(f"{space}title").text.split(":")[0]: float(box.find(f"{space}rect").get("x"))
-        for box in root.iter(f"{space}g")
-    }
-    assert boxes["raw"] < boxes["clean"] == boxes["users"] < boxes["features"]
-    assert len(list(root.iter(f"{space}path"))) == 4
-
-
-def test_a_narrow_page_scales_the_svg_and_cuts_nothing_off() -> None:
-    names = ("a", "a name that is rather long", "变量" * 6)
-    root = ET.fromstring(graph_svg(Graph(tuple(map(Node, names))), {}))
-    assert root.get("viewBox") == f"0 0 {root.get('width')} {root.get('height')}"
-    boxes = list(root.iter("{http://www.w3.org/2000/svg}rect"))
-    for side, corner, length in (("width", "x", "width"), ("height", "y", "height")):
-        ends = [float(box.get(corner)) + float(box.get(length)) for box in boxes]
-        assert max(ends) < float(root.get(side))
-    assert len(boxes) == 3
-    assert all(float(box.get("width")) >= 7 * 24 for box in boxes)
-
-
 def test_a_long_chain_needs_no_recursion() -> None:
     nodes = [Node("a0", writes=frozenset(["v0"]))]
     nodes += [Node(f"a{i}", frozenset([f"v{i - 1}"]), frozenset([f"v{i}"])) for i in range(1, 3000)]
     chain = Graph(tuple(nodes))
     assert len(graph_text(chain, {}).splitlines()) == 3001
-    assert graph_svg(chain, {}).count("<rect") == 3000
