@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -124,6 +125,45 @@ def test_a_file_is_read_as_it_was(notebook: Notebook, tmp_path: Path) -> None:
     notebook.run("Path('data.txt').write_text('after')", "change")
     assert notebook.run("a", "reader").result == "before"
     assert (tmp_path / "data.txt").read_text() == "after"
+
+
+def test_a_file_is_read_as_it_was_by_more_than_there_are_cores(notebook: Notebook, tmp_path: Path) -> None:
+    (tmp_path / "data.txt").write_text("before")
+    notebook.run("from pathlib import Path", "s")
+    names = [f"a{number}" for number in range(2 * (os.cpu_count() or 1) + 1)]
+    for name in names:
+        notebook.run(f"%%asset {name} --lazy\n{name} = Path('data.txt').read_text()", name)
+    notebook.run("%%asset w\nw = Path('data.txt').write_text('after')", "w")
+    assert "goes on after the cell" not in notebook.last.note
+    assert notebook.run(f"{{{', '.join(names)}}}", "reader").result == {"before"}
+
+
+@pytest.mark.parametrize("option", ["--lazy", "--background", "--lazy --no-cache"])
+def test_a_file_is_read_as_it_was_by_what_reads_another_that_waits(
+    notebook: Notebook, tmp_path: Path, option: str
+) -> None:
+    (tmp_path / "data.txt").write_text("before")
+    notebook.run("from pathlib import Path\nimport time", "s")
+    notebook.run(f"%%asset a {option}\ntime.sleep(0.2)\na = ['a']", "a")
+    notebook.run("%%asset b --lazy\nb = [a, 'b']", "b")
+    notebook.run("%%asset c --lazy\nc = [a, b, Path('data.txt').read_text()]", "c")
+    notebook.run("Path('data.txt').write_text('after')", "change")
+    assert notebook.run("c, a is c[0], b is c[1], b[0] is a", "reader").result == (
+        [["a"], [["a"], "b"], "before"],
+        *(True, True, True),
+    )
+    assert "run them again" not in notebook.text
+
+
+def test_a_file_is_read_as_it_was_before_one_in_the_background_changes_it(
+    notebook: Notebook, tmp_path: Path
+) -> None:
+    (tmp_path / "data.txt").write_text("before")
+    notebook.run("from pathlib import Path", "s")
+    notebook.run("%%asset a --lazy\na = Path('data.txt').read_text()", "a")
+    notebook.run("%%asset b --background\nb = Path('data.txt').write_text('after')", "b")
+    notebook.run("%%asset c --lazy\nc = Path('data.txt').read_text()", "c")
+    assert notebook.run("b, a, c", "reader").result == (5, "before", "after")
 
 
 def test_options_are_as_they_were_and_stay_as_they_are(notebook: Notebook) -> None:

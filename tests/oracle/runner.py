@@ -183,6 +183,7 @@ def _tell_warning(told: Any) -> None:
 
 def _shell(cache: Path | None) -> Any:
     from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
 
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     sys.dont_write_bytecode = True
@@ -217,7 +218,9 @@ def _shell(cache: Path | None) -> Any:
         def enable_gui(self, gui: str | None = None) -> None:
             """There is no event loop to integrate with."""
 
-    shell = Shell.instance()
+    config = Config()
+    config.HistoryManager.hist_file = ":memory:"  # several oracles at once would lock each other's out
+    shell = Shell.instance(config=config)
     shell.colors = "nocolor"
     if cache is not None:
         os.environ["VIBE_MAGIC_CACHE_DIR"] = str(cache)

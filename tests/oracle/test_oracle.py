@@ -34,6 +34,7 @@ def test_no_wrong_hit_and_few_needless_runs(start: int, jobs: int, lazy: bool) -
         (730163, 4, False),
         (56, 1, True),
         (1063, 1, True),
+        (1654, 1, True),
         (2040, 1, True),
     ],
 )

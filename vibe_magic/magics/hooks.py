@@ -104,7 +104,7 @@ class Hooks:
 
     def _tick(self) -> None:
         self._timer = None
-        if self.session.is_idle:
+        if not self.session.runs_now:
             self.session.deferred.advance()
         self._wait_for_background()
 

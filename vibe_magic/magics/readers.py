@@ -63,7 +63,7 @@ class Readers:
 
     def _debugged(self, _message: _Message) -> None:
         """Load everything for a debugger, which has a thread of its own; not while a cell runs."""
-        if self._session.is_idle:
+        if not self._session.runs_now:
             self._unread.load_all()
 
     def _named(self, message: _Message) -> None:

@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from . import audit, native, questions, records
@@ -196,10 +195,15 @@ class Watch:
             self._inotify.close()
 
     def _asked(self, what: str) -> None:
-        """Pass on what counts to the gate: programs, and files other than those of no consequence."""
+        """Pass on what counts to the gate: programs, and files other than those of no consequence.
+
+        Threads that the gate starts are none of the run's.
+        """
         assert self._gate is not None
         if not os.path.isabs(what) or self._counts(what):
+            before = frozenset(map(id, threading.enumerate()))
             self._gate(what)
+            self._threads |= frozenset(map(id, threading.enumerate())) - before
 
     def _path(self, name: str) -> str:
         return resolve(name, self._files.base)
@@ -379,14 +383,10 @@ def _is_plumbing(thread: threading.Thread) -> bool:
     if getattr(thread, "pending_work_items", None):
         return False
     frame = sys._current_frames().get(thread.ident or 0)
-    while frame is not None and _is_waiting(frame):
+    while frame is not None and frame.f_code.co_filename in _WAITING:
         frame = frame.f_back
     path = frame.f_code.co_filename if frame is not None else ""
     return any(part in path for part in _POOLS)
-
-
-def _is_waiting(frame: FrameType) -> bool:
-    return frame.f_code.co_filename in _WAITING
 
 
 _WAITING = frozenset(

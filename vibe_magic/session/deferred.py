@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vibe_magic.errors import UsageError
@@ -53,6 +53,8 @@ class _Pending:
         What of the process had changed when it ran.
     late : bool
         Whether it ran, or runs, after the cells that it let past.
+    overtaken : set of str
+        The files that these have changed.
     """
 
     asset: Asset
@@ -63,6 +65,12 @@ class _Pending:
     work: Background | None = None
     moved: frozenset[str] = frozenset()
     late: bool = True
+    overtaken: set[str] = field(default_factory=set)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a worker is at it, as far as it has been heard."""
+        return self.work is not None and not self.work.has_ended
 
 
 class Deferred:
@@ -79,7 +87,6 @@ class Deferred:
         self._known: dict[str, _Pending] = {}
         self._passed = 0
         self._in_effect = False
-        self._written: set[str] = set()
 
     def __bool__(self) -> bool:
         """Tell whether any asset waits."""
@@ -103,6 +110,12 @@ class Deferred:
             ran = runs.get(label)
             if ran is None or ran.number <= pending.run:
                 yield pending
+
+    def above(self, label: str) -> list[_Pending]:
+        """Return what waits and stands above a cell: all of it, unless that has been put off itself."""
+        known = list(self._known)
+        before = frozenset(known[: known.index(label)] if label in known else known)
+        return [pending for pending in self._waiting() if pending.asset.label in before]
 
     def put_off(self, asset: Asset) -> bool:
         """Put an asset off if it asks for that and nothing depends on its running now."""
@@ -215,43 +228,42 @@ class Deferred:
 
     def before_effect(self, what: str) -> None:  # noqa: ARG002 - a gate is told what it lets past
         """Have workers compute what waits before the cell that runs changes a file, which it might read."""
-        if self._in_effect or not self:
+        waiting = self.above(self._session.runs_now)
+        if self._in_effect or not waiting:
             return
         self._in_effect = True
         try:
-            for pending in self._waiting():
-                pending.wanted = True
-            self._begin()
-            for pending in self._waiting():
-                if pending.work is not None:
-                    pending.work.wait()
+            self._compute(waiting)
         finally:
             self._in_effect = False
+
+    def _compute(self, waiting: list[_Pending]) -> None:
+        """Have workers compute what they can, and wait for them."""
+        for pending in waiting:
+            pending.wanted = True
+        while self._begin(waiting) or any(one.is_running for one in waiting):
+            for work in [one.work for one in waiting if one.work is not None]:
+                work.wait()
 
     # While a command brings assets up to date
 
     def placed(self, names: Collection[str]) -> list[str]:
-        """Return those that wait and cannot simply run now, in order, with what must come before them.
+        """Return those that wait and cannot simply run now, in order, with the ones before them.
 
         They have begun elsewhere, or the process has changed since they were put off.
         """
         now = facets.snapshot(self._session.folder)
-        found: list[str] = []
-        ahead: list[Footprint] = []
-        for pending in reversed([one for one in self._waiting() if one.asset.name in names]):
-            apart = pending.work is not None or bool(facets.changed(now, pending.state))
-            own = self._footprint(pending.asset) if apart or ahead else None
-            if own is not None and (apart or any(own.meets(other) for other in ahead)):
-                found.insert(0, pending.asset.name)
-                ahead.append(own)
-        return found
+        waiting = [one for one in self._waiting() if one.asset.name in names]
+        apart = [one.work is not None or bool(facets.changed(now, one.state)) for one in waiting]
+        last = max((number for number, is_apart in enumerate(apart, 1) if is_apart), default=0)
+        return [one.asset.name for one in waiting[:last]]
 
     def in_place(self, name: str, *, force: bool = False) -> Record:
         """Settle one of those in the process as it was at its place; see `placed`."""
         pending = next(found for found in self._waiting() if found.asset.name == name)
         with self._place(pending):
             if pending.work is not None and not force:
-                record = pending.work.take(frozenset(self._written))
+                record = pending.work.take(frozenset(pending.overtaken))
                 pending.late = bool(record.stayed)
             else:
                 self._abandon(pending)
@@ -292,8 +304,6 @@ class Deferred:
             if late:
                 line = "was put off, but cells that ran before it may have had to see it run:"
                 self._session.tell(pending.asset.name, f"{line} it {'; it '.join(late)}; run them again")
-        if not self._known:
-            self._written.clear()
 
     def _late(self, pending: _Pending) -> list[str]:
         """Return what an asset has done that cells which were let past should have come after, or before."""
@@ -302,13 +312,13 @@ class Deferred:
             return []
         harmless = frozenset(facets.RANDOM) - pending.moved  # nobody has drawn since
         found = [f"changes {what}" for what in lasting(ran.trace) if what not in harmless]
-        read = ran.trace.files.keys() & self._written if pending.late else ()
+        read = ran.trace.files.keys() & pending.overtaken if pending.late else ()
         return found + [f"reads {path}, which they have changed" for path in sorted(read)]
 
-    def passed_by(self, written: Collection[str]) -> None:
+    def passed_by(self, label: str, written: Collection[str]) -> None:
         """Take note of the files that a cell has changed that was let past."""
-        if self:
-            self._written |= frozenset(written)
+        for pending in self.above(label) if written else ():
+            pending.overtaken |= frozenset(written)
 
     # In the background
 
@@ -318,21 +328,28 @@ class Deferred:
         for pending in waiting:
             if pending.work is not None and pending.work.is_done():
                 self._bring([pending])
-        self._begin()
+        self._begin(list(self._waiting()))
 
-    def _begin(self) -> None:
-        waiting = list(self._waiting())
-        free = (os.cpu_count() or 1) - sum(pending.work is not None for pending in waiting)
+    def _begin(self, waiting: list[_Pending]) -> bool:
+        """Give workers what is wanted, reads nothing that is still to be computed, and finds a free core."""
+        free = (os.cpu_count() or 1) - sum(one.is_running for one in waiting)
+        begun = False
         for number, pending in enumerate(waiting):
-            if not pending.wanted or pending.work is not None or free <= 0:
-                continue
-            own = self._footprint(pending.asset)
-            earlier = (self._footprint(other.asset) for other in waiting[:number])
-            if not any(own.meets(other) for other in earlier):
-                from .parallel import Background
+            if pending.wanted and pending.work is None and free > 0:
+                begun |= self._begin_one(pending, waiting[:number])
+                free -= pending.work is not None
+        return begun
 
-                pending.work = Background(self._session, pending.asset)
-                free -= 1
+    def _begin_one(self, pending: _Pending, earlier: list[_Pending]) -> bool:
+        own = self._footprint(pending.asset)
+        met = [other for other in earlier if own.meets(self._footprint(other.asset))]
+        if not all(other.work is not None and other.work.has_result for other in met):
+            return False
+        from .parallel import Background
+
+        done = [other.work for other in earlier if other.work is not None and other.work.has_result]
+        pending.work = Background(self._session, pending.asset, done)
+        return True
 
     @property
     def is_busy(self) -> bool:

@@ -108,9 +108,9 @@ class Session:
         return self._held
 
     @property
-    def is_idle(self) -> bool:
-        """Whether no cell runs."""
-        return self._current is None
+    def runs_now(self) -> str:
+        """The label of the cell that runs; empty if none does."""
+        return "" if self._current is None else self._current.label
 
     def reread_settings(self) -> None:
         """Take note that the settings may have changed."""
@@ -365,7 +365,7 @@ class Session:
             entry=entry,
             changed=outcome.changed,
         )
-        self.deferred.passed_by(outcome.trace.written)
+        self.deferred.passed_by(current.label, outcome.trace.written)
         if current.asset is None:
             return None
         note = "; ".join(map(str, current.blockers + outcome.blockers))

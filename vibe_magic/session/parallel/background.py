@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from vibe_magic.graph import Graph
 
 from ..asset import Asset
@@ -9,7 +11,7 @@ from ..kernel import Session
 from ..records import Record
 from .bring import Bringing
 from .crew import Crew
-from .turns import Wanted
+from .turns import Turn, Wanted
 
 __all__ = ["Background"]
 
@@ -23,18 +25,34 @@ class Background:
         The kernel's.
     asset : Asset
         Which one.
+    earlier : sequence of Background, optional
+        Those before it that have a result which the kernel has not taken over yet: it may read that.
     """
 
-    def __init__(self, session: Session, asset: Asset) -> None:
+    def __init__(self, session: Session, asset: Asset, earlier: Sequence[Background] = ()) -> None:
+        turns = [work._turn for work in earlier]
+        cells = (*(turn.asset for turn in turns), asset)
+        known = {turn.asset.name: turn.reply for turn in turns if turn.reply is not None}
+        graph = Graph(tuple(cell.node() for cell in cells))
         self._crew = Crew(_SIDE_BY_SIDE, asset.spec.engine or "threading")
-        self._bringing = Bringing(session, self._crew, Wanted((asset,), Graph((asset.node(),)), live=True))
-        self._turn = self._bringing.turns.head
+        self._bringing = Bringing(session, self._crew, Wanted(cells, graph, live=True, known=known))
+        self._turn: Turn = self._bringing.turns[asset.name]
         self._bringing.give_out()
 
     @property
     def stays(self) -> str:
         """Why the kernel has to run it, if so."""
         return self._turn.stays
+
+    @property
+    def has_result(self) -> bool:
+        """Whether the body has ended with a result that others can read."""
+        return self._turn.reply is not None and self._turn.reply.has_result
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing of it runs, as far as it has been heard."""
+        return self._turn.settled
 
     def is_done(self) -> bool:
         """Show what the body has shown meanwhile; tell whether it has ended."""

@@ -53,8 +53,7 @@ class Bringing:
     """
 
     def __init__(self, session: Session, crew: Crew, wanted: Wanted) -> None:
-        self.session = session
-        self.crew = crew
+        self.session, self.crew = session, crew
         self.wanted = wanted
         self.live = wanted.live
         self.excused = frozenset[str]()
@@ -63,6 +62,8 @@ class Bringing:
         self._upstream = earlier(wanted)
         self._expected_s = durations(session, wanted)
         self._queue = ReadyQueue(self._upstream, self._expected_s)
+        for name in wanted.known:
+            self._queue.done(name)
         self._handout = Handout(session, self.scratch, self.turns, self._upstream)
         self._early = Early(session, self.turns)
         self._by_token: dict[int, Turn] = {}
@@ -70,8 +71,7 @@ class Bringing:
         self._held: dict[str, set[str]] = {}
         self._later: list[tuple[float, str]] = []
         self._silent: dict[int, float] = {}
-        self._broken = False
-        self._breaks = 0
+        self._broken, self._breaks = False, 0
 
     def steps(self, patience_s: float | None = None) -> Iterator[Record | None]:
         """Run everything; yield what became of each asset, and None while there is nothing to tell.
@@ -255,13 +255,14 @@ class Bringing:
     def _stands(self, turn: Turn) -> bool:
         """Tell whether a body whose turn has come may change files.
 
-        What it was given must be what is there now. And a result of the same code must have been stored
-        before: were this one found to be none that can leave the body, the asset could not run once more.
+        What it was given must be what is there now, nothing above may wait to be computed, and a result of
+        the same code must have been stored: were this one none that can leave the body, it could not rerun.
         """
-        live = self.session.look(turn.asset)
-        known = self.session.store.results(turn.asset.name)
-        proven = any(entry.trace.get("fingerprint") == live.fingerprint for entry in known)
-        return turn.ask is not None and turn.ask.key == live.key and proven
+        session, live = self.session, self.session.look(turn.asset)
+        if turn.ask is None or turn.ask.key != live.key or session.deferred.above(turn.asset.label):
+            return False
+        known = session.store.results(turn.asset.name)
+        return any(entry.trace.get("fingerprint") == live.fingerprint for entry in known)
 
     def _settle(self, turn: Turn, reply: Reply) -> None:
         self._computing.discard(turn.token)  # its worker has only the end of a process to wait for
@@ -278,7 +279,7 @@ class Bringing:
             self._later.append((time.monotonic() + wait_s, turn.asset.name))
         else:
             turn.reply = reply
-            if reply.action in ("ran", "restored"):
+            if reply.has_result:
                 self._finish(turn.asset.name)
             else:
                 self._break()
@@ -292,8 +293,7 @@ class Bringing:
         if turn is None or turn.token != ended.token:
             return
         self._computing.discard(turn.token)
-        turn.running = False
-        turn.ask = None
+        turn.running, turn.ask = False, None
         if turn.settled or any(name == turn.asset.name for _, name in self._later):
             return
         said = getattr(ended.value, "messages", ())
@@ -310,7 +310,7 @@ class Bringing:
         limit_s = time.monotonic() + _LAST_WORDS_S
         while not turn.settled and time.monotonic() < limit_s and turn.attempts:
             before = turn.attempts, len(self._later)
-            self._hear()
+            self._hear(_TICK_S)
             if before != (turn.attempts, len(self._later)):
                 return
         if not turn.settled:

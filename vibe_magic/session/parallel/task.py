@@ -182,6 +182,11 @@ class Reply:
     parcel: Parcel | None = field(default=None, repr=False)
 
     @property
+    def has_result(self) -> bool:
+        """Whether there is an entry that others can read."""
+        return self.action in ("ran", "restored")
+
+    @property
     def lost(self) -> bool:
         """Whether there is neither a result nor an exception to show."""
         return self.action in ("died", "spent")

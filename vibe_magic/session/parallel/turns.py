@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from vibe_magic.graph import Graph
 
@@ -31,6 +31,8 @@ class Wanted:
         Whether the others go on after a failure.
     live : bool
         Whether outputs are shown while bodies run, rather than when the turn has come.
+    known : dict of str to Reply
+        What bodies have said of some of the cells already, whose turns come elsewhere.
     """
 
     cells: tuple[Asset, ...]
@@ -39,6 +41,7 @@ class Wanted:
     forced: Collection[str] = ()
     keep_going: bool = False
     live: bool = False
+    known: Mapping[str, Reply] = field(default_factory=dict)
 
 
 @dataclass
@@ -99,6 +102,8 @@ class Turns:
         self._all = {cell.name: Turn(cell) for cell in wanted.cells}
         for name in wanted.plain:
             self._all[name].stays = "it is a plain cell"
+        for name, reply in wanted.known.items():
+            self._all[name].reply = reply
         self._ahead = dict.fromkeys(self._all)
         self._places = {name: place for place, name in enumerate(self._all)}
 
