@@ -139,6 +139,22 @@ def test_without_keep_going_nothing_new_is_begun(notebook: Notebook) -> None:
     assert found.count("skipped") >= 6
 
 
+@pytest.mark.parametrize("spares", [True, False])
+def test_imports_in_workers_leave_byte_code_behind_as_in_the_kernel(
+    notebook: Notebook,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    spares: bool,
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", spares)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "beside.py").write_text("one = 1")
+    notebook.run("%%asset a --engine threading\nimport beside\na = beside.one", "a")
+    assert notebook["a"] == 1
+    assert not report()[-1].stayed
+    assert (tmp_path / "__pycache__").exists() != spares
+
+
 def test_a_retry_waits_and_tries_again(notebook: Notebook, tmp_path: Path) -> None:
     notebook.run(SWITCH, "s")
     notebook.run("def note():\n    with open('tries', 'a') as file:\n        file.write('x')", "f")
@@ -336,6 +352,7 @@ def test_an_unknown_engine_is_one_line(notebook: Notebook) -> None:
 
 def test_process_state_is_that_of_the_kernel(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("VM_TEST", "")  # so that what the notebook sets goes with the test
     notebook.run("import os, sys, warnings, numpy as np\nGO = 0", "s")
     notebook.run(
         "np.set_printoptions(precision=2)\nos.environ['VM_TEST'] = 'x'\nsys.path.append('/odd')", "p"

@@ -124,7 +124,7 @@ class Facets:
 
     def ground(self) -> Ground:
         """Return what another process needs in order to stand where this one does."""
-        present = tuple(sys.path), dict(os.environ), list(warnings.filters), levels()
+        present = tuple(sys.path), dict(os.environ), list(warnings.filters), levels(), sys.dont_write_bytecode
         return Ground(replace(self._origin, raw_environ={}), *present)
 
 
@@ -137,6 +137,8 @@ class Ground(NamedTuple):
         The process before the notebook changed anything.
     path, environ, filters, levels : various
         The search path, the environment, the warning filters and the levels of loggers as they are.
+    spares_bytecode : bool
+        Whether imports leave no byte code behind.
     """
 
     origin: Origin
@@ -144,6 +146,7 @@ class Ground(NamedTuple):
     environ: dict[str, str]
     filters: list[Any]
     levels: dict[str, int]
+    spares_bytecode: bool
 
     def take(self, hidden: Collection[str] = ()) -> None:
         """Make this process like the one that the ground is of.
@@ -155,6 +158,7 @@ class Ground(NamedTuple):
         """
         os.chdir(self.origin.cwd)
         sys.path[:] = self.path
+        sys.dont_write_bytecode = self.spares_bytecode
         for name in hidden:
             raw_environ().pop(_raw(name), None)
         for name in os.environ.keys() - self.environ.keys():
