@@ -21,7 +21,6 @@ import vibe_magic
 from vibe_magic.session import current, foresee, report
 from vibe_magic.session.parallel import Bringing
 
-from .processes import is_body
 from .shell import Notebook
 
 ENGINES = ("loky", "threading", "multiprocessing")
@@ -37,7 +36,35 @@ def actions(records: list[vibe_magic.session.Record]) -> dict[str, str]:
     return {record.name: record.action for record in records}
 
 
-pytestmark = pytest.mark.usefixtures("quiet")
+@pytest.fixture(autouse=True)
+def quiet(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIBE_MAGIC_QUIET", "1")
+    for name in ("sys.stdout", "sys.stderr"):  # replaced by these tests, to see what cells write
+        current().at_start.pop(name, None)
+
+
+@pytest.fixture
+def bodies() -> Iterator[None]:
+    """Nothing that was started for a test runs on after it, but the processes that wait for the next."""
+    yield
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and any(map(is_body, children())):
+        time.sleep(0.05)
+    assert not list(filter(is_body, children()))
+
+
+def children() -> list[psutil.Process]:
+    return psutil.Process().children(recursive=True)
+
+
+def is_body(process: psutil.Process) -> bool:
+    """Tell a body from the process that it was forked from, and from those that wait for an order."""
+    try:
+        words = [" ".join(one.cmdline()) for one in (process, process.parent()) if one is not None]
+        forked = len(words) == 2 and all("schedule.bodies" in each for each in words)
+        return forked and os.getpgid(process.pid) == process.pid
+    except (psutil.NoSuchProcess, ProcessLookupError):
+        return False
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -179,18 +206,6 @@ def test_a_limit_holds_when_a_command_runs_the_asset(notebook: Notebook) -> None
     (slow, here) = vibe_magic.run(keep_going=True, n_jobs=2, engine="threading")
     assert (slow.action, here.action) == ("failed", "ran")
     assert notebook["here"] == os.getpid()
-
-
-def test_what_a_text_happens_to_name_need_not_go(notebook: Notebook) -> None:
-    """Of a value that cannot go, only a look for it keeps the cell in the kernel."""
-    notebook.run("GO = 0", "s")
-    notebook.run("%%asset a\nclass P: pass\na = [P()]", "a")
-    notebook.run("%%asset b\nb = [a[0]]", "b")
-    notebook.run("%%asset c\nc = 'b or not b', GO", "c")
-    notebook.run("GO = 1", "go")
-    (record,) = vibe_magic.run(n_jobs=2, engine="threading")
-    assert (record.action, record.stayed) == ("ran", "")
-    assert notebook["c"] == ("b or not b", 1)
 
 
 def test_effects_wait_for_their_turn(notebook: Notebook, tmp_path: Path) -> None:
@@ -389,7 +404,7 @@ def test_results_that_need_not_wait_come_at_once(
     catch_up = Bringing.catch_up
 
     def late(self: Bringing) -> None:
-        if any(turn.asset.name == "c" for turn in self.outgoing._given.values()):
+        if any(turn.asset.name == "c" for turn in self._by_token.values()):
             time.sleep(delay_s)
         catch_up(self)
 

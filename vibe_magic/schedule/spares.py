@@ -12,7 +12,7 @@ from .wire import Order, receive, send
 
 __all__ = ["Spares", "nothing"]
 
-_MOST = 4
+_MOST = 8
 
 
 @dataclass

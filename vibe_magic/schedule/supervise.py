@@ -16,7 +16,6 @@ from .wire import Order, SocketFolder, receive, send
 __all__ = ["Call", "Verdict", "end_with", "supervise"]
 
 _PARENT_POLL_S = 0.5
-_ACCEPT_S = 0.05
 _START_LIMIT_S = 120.0
 """How long a nursery may take to get ready, and to import what a body needs."""
 
@@ -122,8 +121,6 @@ class _Collector:
         self._folder = SocketFolder()
         self.address = os.path.join(self._folder.name, "channel")
         self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.settimeout(_ACCEPT_S)
-        self._ended = threading.Event()
         self._messages: list[Any] = []
 
     def __enter__(self) -> _Collector:
@@ -134,26 +131,21 @@ class _Collector:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ended.set()
         self._listener.close()
         self._folder.cleanup()
 
     def _collect(self) -> None:
-        sock = None
-        while sock is None:
-            ended = self._ended.is_set()  # before looking: who has called by now is still in line
-            try:
-                sock, _ = self._listener.accept()
-            except OSError:
-                if ended:
-                    return
+        try:
+            sock, _ = self._listener.accept()
+        except OSError:
+            return
         with sock:
             while (message := receive(sock)) is not None:
                 self._messages.append(message)
 
     def messages(self) -> tuple[Any, ...]:
         """Return everything that was said by a body that has ended."""
-        self._ended.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join(5)
         return tuple(self._messages)
 

@@ -11,7 +11,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Hashable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,15 +53,6 @@ class Workers:
         How many, as joblib counts: negative numbers count down from all cores; None as configured.
     engine : str
         The name of a backend; empty for the one that `joblib.parallel_config` selects, else loky.
-    spare : int
-        How many more to have, at most twice as many in all, if the backend has as many as one asks for.
-
-    Attributes
-    ----------
-    n_jobs : int
-        How many were asked for.
-    seats : int
-        How many calls run at once.
 
     Raises
     ------
@@ -69,14 +60,13 @@ class Workers:
         There is no such backend, or it cannot be had.
     """
 
-    def __init__(self, n_jobs: int | None = None, engine: str = "", *, spare: int = 0) -> None:
+    def __init__(self, n_jobs: int | None = None, engine: str = "") -> None:
         self.engine = engine
         self._asked = n_jobs
-        self._spare = spare
         self._ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._waiting: set[Hashable] = set()
         self._parallel: Any = None
-        self.n_jobs = self.seats = 1
+        self.n_jobs = 1
         self._open()
 
     @property
@@ -91,7 +81,7 @@ class Workers:
         backend = self._parallel._backend
         call = BatchedCalls([(function, args, {})], backend.get_nested_backend())
         self._waiting.add(token)
-        if self.seats == 1:
+        if self.n_jobs == 1:
             self._ended.put(_outcome(token, lambda: call()[0]))
             return
         try:
@@ -104,7 +94,7 @@ class Workers:
 
     def begin(self) -> None:
         """Have the backend start its workers, which most do at the first calls."""
-        for _ in range(self.seats):
+        for _ in range(self.n_jobs):
             token = object()
             self.submit(token, int)
             self._waiting.discard(token)  # nobody waits for it
@@ -146,29 +136,20 @@ class Workers:
         releasing.join(_CLOSE_LIMIT_S)
 
     def _open(self) -> None:
+        import joblib
+
         try:
-            with _selecting(self.engine):
-                parallel = _parallel(self._asked)
+            with joblib.parallel_config(backend=self.engine) if self.engine else nullcontext():
+                parallel = joblib.Parallel(self._asked, initializer=end_with, initargs=(os.getpid(),))
+                parallel.__enter__()
                 self.n_jobs = parallel._backend.effective_n_jobs(parallel.n_jobs)
-                parallel = self._with_spare(parallel) or parallel.__enter__()
-        except _UNUSABLE as error:
+        except (ValueError, ImportError, KeyError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise UsageError(
                 f"cannot be used ({reason})", f"engine {self.engine}", "name another --engine"
             ) from error
-        self.seats = parallel._backend.effective_n_jobs(parallel.n_jobs)
-        self.n_jobs = min(self.n_jobs, self.seats)
         parallel._backend.start_call()
         self._parallel = parallel
-
-    def _with_spare(self, parallel: Any) -> Any:
-        """Return more workers than were asked for; None where their number is not ours to choose."""
-        seats = self.n_jobs + min(self.n_jobs, self._spare)
-        if seats == self.n_jobs or self.n_jobs == 1 or parallel._backend.effective_n_jobs(seats) != seats:
-            return None
-        with suppress(*_UNUSABLE):
-            return _parallel(seats).__enter__()
-        return None
 
     def _ender(self, token: Hashable) -> Callable[[Any], None]:
         backend = self._parallel._backend
@@ -187,23 +168,6 @@ class Workers:
                 self._ended.put(Ended(token, error=error or RuntimeError("it was cancelled")))
 
         return ended
-
-
-_UNUSABLE = (ValueError, ImportError, KeyError)
-"""How joblib says that a backend cannot be had."""
-
-
-def _selecting(engine: str) -> AbstractContextManager[object]:
-    """Return what selects a backend; nothing for the one that is selected already."""
-    import joblib
-
-    return joblib.parallel_config(backend=engine) if engine else nullcontext()
-
-
-def _parallel(n_jobs: int | None) -> Any:
-    import joblib
-
-    return joblib.Parallel(n_jobs, initializer=end_with, initargs=(os.getpid(),))
 
 
 def _outcome(token: Hashable, result: Callable[[], Any]) -> Ended:

@@ -45,36 +45,6 @@ def test_calls_run_side_by_side():
     workers.close()
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_there_are_more_if_their_number_is_ours_to_choose(engine):
-    workers = Workers(2, engine, spare=4)
-    alone = engine == "sequential"
-    assert (workers.n_jobs, workers.seats) == ((1, 1) if alone else (2, 4))
-    workers.submit("a", operator.mul, 2, 1)
-    assert workers.next(30).value == 2
-    workers.close()
-
-
-@pytest.mark.parametrize("fault", [ValueError, ImportError])
-def test_a_backend_that_has_no_more_gives_what_it_has(fault):
-    class Scarce(ThreadingBackend):
-        def configure(self, n_jobs=1, parallel=None, **options):
-            if n_jobs > 2:
-                raise fault("there are two")
-            return super().configure(n_jobs, parallel, **options)
-
-    class Fixed(ThreadingBackend):
-        def effective_n_jobs(self, n_jobs):
-            return 3
-
-    joblib.register_parallel_backend("scarce", Scarce)
-    joblib.register_parallel_backend("fixed", Fixed)
-    for engine, count in ("scarce", 2), ("fixed", 3):
-        workers = Workers(2, engine, spare=4)
-        assert (workers.n_jobs, workers.seats) == (count, count)
-        workers.close()
-
-
 def test_what_else_is_put_comes_out_in_order():
     workers = Workers(2, "threading")
     workers.put("first")

@@ -8,7 +8,6 @@ import os
 import pickle
 import socket
 import tempfile
-import threading
 import weakref
 from pathlib import Path
 from typing import Any
@@ -31,8 +30,6 @@ from .task import Heard, Phase, Task
 __all__ = ["Crew", "begin_nursery"]
 
 _BODY = "vibe_magic.session.parallel.worker:body"
-_SPARE = 8
-"""How many bodies get ready, or have their results stored, beside those that run."""
 PRELOAD = "vibe_magic.session.parallel.worker:prepare"
 
 
@@ -61,12 +58,10 @@ class Crew:
 
     def __init__(self, n_jobs: int | None, engine: str, selected: object = None) -> None:
         self.plan = (n_jobs, engine, selected)
-        self.workers = Workers(n_jobs, engine, spare=_SPARE)
+        self.workers = Workers(n_jobs, engine)
         self.threads = max(1, (os.cpu_count() or 1) // self.workers.n_jobs)
         self.nursery: Nursery = nursery_of_this_process(PRELOAD, self.threads)
         self._bodies: dict[int, socket.socket] = {}
-        self._unsaid: dict[int, object] = {}
-        self._lock = threading.Lock()
         self.channel = Channel(self._hear)
         self.folder = Path(tempfile.mkdtemp(prefix="vibe_magic_"))
         self.abroad = False
@@ -88,18 +83,13 @@ class Crew:
         """Return what is heard or ended next; None if nothing is in time."""
         item = self.workers.next(timeout_s)
         if isinstance(item, Ended):
-            with self._lock:
-                self._bodies.pop(int(str(item.token)), None)
-                self._unsaid.pop(int(str(item.token)), None)
+            self._bodies.pop(int(str(item.token)), None)
         return item
 
-    def say(self, token: int, message: object) -> None:
-        """Say something to a body, as soon as it has begun: what it has asked, or what it has waited for."""
-        with self._lock, contextlib.suppress(OSError):  # it has ended meanwhile
-            if token in self._bodies:
-                send(self._bodies[token], message)
-            else:
-                self._unsaid[token] = message
+    def answer(self, token: int, granted: bool) -> None:
+        """Let a body that has asked go on, or give up."""
+        with contextlib.suppress(OSError, KeyError):  # it has ended meanwhile
+            send(self._bodies[token], granted)
 
     def lose(self, token: int) -> None:
         """Wait no longer for a worker that has ended without a word."""
@@ -107,10 +97,7 @@ class Crew:
 
     def _hear(self, message: Heard | None, sock: socket.socket) -> None:
         if message is not None:
-            with self._lock, contextlib.suppress(OSError):
-                self._bodies[message.token] = sock
-                if message.token in self._unsaid:
-                    send(sock, self._unsaid.pop(message.token))
+            self._bodies[message.token] = sock
             self.workers.put(message)
             return
         for token in [token for token, known in self._bodies.items() if known is sock]:

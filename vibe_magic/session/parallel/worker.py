@@ -9,7 +9,7 @@ import socket
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -32,7 +32,7 @@ from ..records import Record
 from ..restore import define, referable
 from ..spec import Spec
 from .shell import BodyShell, make_shell
-from .task import Ask, Given, Heard, Phase, Reply, Rest, Task
+from .task import Ask, Given, Heard, Phase, Reply, Task
 
 __all__ = ["body", "prepare"]
 
@@ -75,7 +75,7 @@ def rehearse() -> None:
 
 def _rehearsal(folder: Path, formats: list[str]) -> Task:
     facets.begin(folder)
-    code = "import re\ndef f(x):\n    return x\na = f([1.5, 'text', f])\nprint(a)\na"
+    code = "import re\ndef f(x):\n    return x\na = f([1.5, 'text'])\nprint(a)\na"
     return Task(
         token=0,
         name="a",
@@ -175,9 +175,8 @@ class _Body:
         shell.colors = task.colors
         self.task = task
         self.shell = shell
-        self._channel, self._tell = channel, tell
+        self._channel = channel
         self._key = ""
-        self._lost: set[str] = set()
         self._granted: bool | None = None
         self._denied = ""
         self.session = Session(shell, lambda: task.settings, lambda name, line: None, secret=task.secret)
@@ -188,7 +187,11 @@ class _Body:
         self.session.on_lookup = self._look
         task.ground.take(hidden=LIMITS)
         facets.apply(facets.difference(facets.snapshot(task.folder), task.state))
-        self._take(task.given)
+        for given in task.given:
+            self._take(given)
+        task.ground.settle()
+        facets.apply(facets.difference(facets.snapshot(task.folder), task.state))
+        shell.listen(tell)
 
     def _ask(self, what: str) -> None:
         """Wait for the turn of this asset before anything is changed that others see."""
@@ -201,27 +204,12 @@ class _Body:
 
     def _look(self, found: Lookup) -> None:
         """End the body before a library looks for what is in the kernel only."""
-        missing = sorted(found.words & (self.task.withheld | self._lost)) if found.in_notebook else []
+        missing = sorted(found.words & self.task.withheld) if found.in_notebook else []
         if missing and not self._granted and not self._denied:  # once: what shows the traceback looks, too
             self._denied = f"it reads {missing[0]} by its name in a text"
             raise _NotNow(self._denied)
 
-    def _say(self, phase: Phase) -> None:
-        send(self._channel, Heard(self.task.token, phase))
-
-    def _take(self, given: Iterable[Given]) -> None:
-        """Bind what is read, and undo what loading that has changed of the process."""
-        for one in given:
-            try:
-                self._load(one)
-            except CorruptEntry:
-                if not one.spare:
-                    raise
-                self._lost.update(one.names)
-        self.task.ground.settle()
-        facets.apply(facets.difference(facets.snapshot(self.task.folder), self.task.state))
-
-    def _load(self, given: Given) -> None:
+    def _take(self, given: Given) -> None:
         entry = self.session.store.at(given.path)
         if entry is None:
             raise CorruptEntry("was removed meanwhile", given.path)
@@ -243,9 +231,6 @@ class _Body:
         task, session = self.task, self.session
         asset = Asset(task.name, task.spec, analyse(task.source, task.python), task.cell_id)
         session.registry = Registry({asset.name: asset})
-        if task.held:
-            self._wait(asset)
-        self.shell.listen(self._tell)
         live = session.look(asset)
         against = blockers(session, asset, live)
         if against:
@@ -259,38 +244,14 @@ class _Body:
             assert entry is not None
             return Reply("restored", str(entry.path), duration_s=entry.duration_s)
         self._key = live.key
-        self._say(Phase.READY)
         failed, results = run_body(asset.cell, session.namespace, self.shell)
         sys.stdout.flush()
         sys.stderr.flush()
-        self._say(Phase.COMPUTED)
         if self._denied:
             raise _NotNow(self._denied)
         record = session.leave(failed, results)
         assert record is not None
         return self._ended(asset, record, shown)
-
-    def _wait(self, asset: Asset) -> None:
-        """Get ready as far as that is possible, and wait for the rest of what is read.
-
-        Raises
-        ------
-        _NotNow
-            The asset is not to run here.
-        """
-        live = self.session.look(asset)
-        if not blockers(self.session, asset, live):  # what these look up is known afterwards
-            decide(self.session, asset, live)
-        _ = self.session.watch  # made now, since that takes a while
-        self._say(Phase.READY)
-        rest: Rest | None = receive(self._channel)
-        if rest is None:
-            raise _NotNow("it is not wanted any more")
-        if rest.withheld is not None:
-            self.task = replace(self.task, withheld=rest.withheld)
-        if rest.given:
-            self._take(rest.given)
-            self.session.forget_digests()
 
     def _ended(self, asset: Asset, record: Record, shown: list[dict[str, Any]]) -> Reply:
         """Say what came of a run: a result that can be taken over, a failure, or neither."""
