@@ -45,9 +45,8 @@ class Store:
 
     Attributes
     ----------
-    tends : bool
-        Whether it keeps the size, for which it has to look at all entries once, and removes what dead writers
-        have left; else another process does.
+    evicts : bool
+        Whether it keeps the size, for which it has to look at all entries once; another process may.
     """
 
     def __init__(
@@ -61,7 +60,7 @@ class Store:
     ) -> None:
         self.root = Path(root)
         self.size_limit = size_limit
-        self.tends = True
+        self.evicts = True
         self._secret = secret
         self._clock = clock
         self._warn = warn
@@ -203,8 +202,8 @@ class Store:
         return entry_of_meta(meta, self.root.joinpath(*call_id), pinned=pinned)
 
     def grow(self, nbytes: int) -> None:
-        """Count what was stored, here or by a process that does not tend it; past the limit, evict."""
-        if self.size_limit is None or not self.tends:
+        """Count what was stored, here or by a process that does not evict; past the limit, evict."""
+        if self.size_limit is None or not self.evicts:
             return
         self._size = self._measure() if self._size is None else self._size + nbytes
         if self._size > self.size_limit:
@@ -351,7 +350,7 @@ class Store:
             self._memory = joblib.Memory(self.root, backend="vibe_magic", verbose=0)
             assert isinstance(self._memory.store_backend, backend.VibeMagicBackend)
             self._memory.store_backend.secret = self._secret
-        if self.tends and time.monotonic() - self._swept_at > _SWEEP_S:
+        if time.monotonic() - self._swept_at > _SWEEP_S:
             self.sweep()
         return self._memory.store_backend
 
