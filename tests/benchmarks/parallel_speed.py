@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, suppress
 from typing import Any
 
 import joblib
@@ -46,9 +46,11 @@ def notebook() -> Iterator[Any]:
     from IPython.core.interactiveshell import InteractiveShell
 
     shell = InteractiveShell.instance()
-    shell.run_line_magic("load_ext", "vibe_magic")
-    with tempfile.TemporaryDirectory() as folder:
-        shell.run_line_magic("config", f"VibeMagic.cache_dir = {folder!r}")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        chdir(folder),
+    ):  # files that others make beside it would count
+        shell.run_line_magic("load_ext", "vibe_magic")
         yield shell
         shell.run_line_magic("unload_ext", "vibe_magic")
 
@@ -65,7 +67,7 @@ def ours_s(title: str, engine: str, runs: int, scale: float) -> list[float]:
     """Return the time of a first parallel run, and of more, in a process of its own."""
     call = f"runs_s({title!r}, {engine!r}, {runs}, {scale})"
     text = f"from tests.benchmarks.parallel_speed import runs_s; print({call})"
-    done = subprocess.run([sys.executable, "-c", text], check=True, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", text], check=True, stdout=subprocess.PIPE, text=True)
     return [float(took) for took in done.stdout.splitlines()[-1].strip("[]").split(",")]
 
 
@@ -161,8 +163,9 @@ def memory(engine: str) -> None:
     stop = threading.Event()
 
     def watch() -> None:
-        while not stop.wait(0.1):
-            peak[0] = max(peak[0], sum(map(proportional_bytes, [psutil.Process(), *children()])))
+        while not stop.wait(0.02):
+            with suppress(psutil.Error):  # one of them has ended meanwhile
+                peak[0] = max(peak[0], proportional_bytes())
 
     with notebook() as shell:
         shell.run_cell("import numpy as np, time\nscale = 0", cell_id="0")
@@ -187,17 +190,26 @@ def memory(engine: str) -> None:
     )
 
 
-def children() -> list[psutil.Process]:
-    """Return all processes below this one."""
-    return psutil.Process().children(recursive=True)
+def proportional_bytes() -> int:
+    """Return the memory of this process and all below, what they share counted once.
+
+    They are looked at one after another; where one of them has grown or gone meanwhile, what it shares with
+    others would be counted twice, so that nothing is known of that moment: 0.
+    """
+    before = resident_bytes()
+    total = sum(process.memory_full_info().pss for process in before)
+    after = resident_bytes()
+    is_calm = all(abs(after.get(one, 0) - size) < _CALM_BYTES for one, size in before.items())
+    return total if is_calm and before.keys() == after.keys() else 0
 
 
-def proportional_bytes(process: psutil.Process) -> int:
-    """Return the memory of a process, with what it shares divided among those who share it."""
-    try:
-        return int(process.memory_full_info().pss)
-    except psutil.Error:
-        return 0
+_CALM_BYTES = 2**20
+
+
+def resident_bytes() -> dict[psutil.Process, int]:
+    """Return the resident memory of this process and all below."""
+    own = psutil.Process()
+    return {process: process.memory_info().rss for process in (own, *own.children(recursive=True))}
 
 
 def main(*engines: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -109,6 +110,30 @@ def test_what_functions_hold_is_what_they_held(notebook: Notebook, deferred: str
     plain: dict[str, int] = {}
     exec(f"{HOLDERS}\na = {deferred}\nb = {between}", plain)
     assert (notebook.run("a", "reader").result, notebook["b"]) == (plain["a"], plain["b"])
+
+
+@pytest.mark.parametrize("option", ["--lazy", "--background"])
+@pytest.mark.parametrize("before", ["", "import steps", "from steps import Rules"])
+@pytest.mark.parametrize(
+    "between",
+    [
+        "import steps\nsteps.limit = 9",
+        "import steps as s\ns.limit = 9",
+        "from steps import Rules\nRules.factor = 9",
+        "def change():\n    import steps\n    steps.limit = 9\nchange()",
+    ],
+)
+def test_a_module_that_it_imports_itself_is_read_as_it_was(
+    notebook: Notebook, tmp_path: Path, option: str, before: str, between: str
+) -> None:
+    sys.modules.pop("steps", None)
+    code = "limit = 1\nclass Rules:\n    factor = 3\ndef total(more):\n    return limit, more, Rules.factor\n"
+    tmp_path.joinpath("steps.py").write_text(code)
+    notebook.run(before, "before")
+    notebook.run("%%asset more --lazy\nmore = 4", "more")
+    notebook.run(f"%%asset a {option}\nfrom steps import total\na = total(more)", "a")
+    notebook.run(between, "between")
+    assert notebook.run("a", "reader").result == (1, 4, 3)
 
 
 def test_what_it_binds_is_not_hidden(notebook: Notebook) -> None:

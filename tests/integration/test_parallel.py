@@ -20,7 +20,10 @@ import pytest
 import vibe_magic
 from vibe_magic.session import current, foresee, report
 from vibe_magic.session.parallel import Bringing
+from vibe_magic.session.parallel.crew import Crew
+from vibe_magic.session.parallel.task import Given, Task
 
+from .processes import is_body
 from .shell import Notebook
 
 ENGINES = ("loky", "threading", "multiprocessing")
@@ -36,35 +39,7 @@ def actions(records: list[vibe_magic.session.Record]) -> dict[str, str]:
     return {record.name: record.action for record in records}
 
 
-@pytest.fixture(autouse=True)
-def quiet(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VIBE_MAGIC_QUIET", "1")
-    for name in ("sys.stdout", "sys.stderr"):  # replaced by these tests, to see what cells write
-        current().at_start.pop(name, None)
-
-
-@pytest.fixture
-def bodies() -> Iterator[None]:
-    """Nothing that was started for a test runs on after it, but the processes that wait for the next."""
-    yield
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and any(map(is_body, children())):
-        time.sleep(0.05)
-    assert not list(filter(is_body, children()))
-
-
-def children() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
-
-
-def is_body(process: psutil.Process) -> bool:
-    """Tell a body from the process that it was forked from, and from those that wait for an order."""
-    try:
-        words = [" ".join(one.cmdline()) for one in (process, process.parent()) if one is not None]
-        forked = len(words) == 2 and all("schedule.bodies" in each for each in words)
-        return forked and os.getpgid(process.pid) == process.pid
-    except (psutil.NoSuchProcess, ProcessLookupError):
-        return False
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -208,6 +183,18 @@ def test_a_limit_holds_when_a_command_runs_the_asset(notebook: Notebook) -> None
     assert notebook["here"] == os.getpid()
 
 
+def test_what_a_text_happens_to_name_need_not_go(notebook: Notebook) -> None:
+    """Of a value that cannot go, only a look for it keeps the cell in the kernel."""
+    notebook.run("GO = 0", "s")
+    notebook.run("%%asset a\nclass P: pass\na = [P()]", "a")
+    notebook.run("%%asset b\nb = [a[0]]", "b")
+    notebook.run("%%asset c\nc = 'b or not b', GO", "c")
+    notebook.run("GO = 1", "go")
+    (record,) = vibe_magic.run(n_jobs=2, engine="threading")
+    assert (record.action, record.stayed) == ("ran", "")
+    assert notebook["c"] == ("b or not b", 1)
+
+
 def test_effects_wait_for_their_turn(notebook: Notebook, tmp_path: Path) -> None:
     (tmp_path / "log").write_text("0")
     notebook.run("import pathlib, time\nGO = 0", "s")
@@ -343,6 +330,52 @@ def test_what_joblib_selects_is_used(notebook: Notebook) -> None:
     assert notebook["who"] not in (0, os.getpid())
 
 
+def test_what_workers_were_given_goes_with_the_run(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Given] = []
+    run = Crew.run
+
+    def watched(crew: Crew, task: Task, *rest: object) -> None:
+        given.extend(task.given)
+        run(crew, task, *rest)
+
+    monkeypatch.setattr(Crew, "run", watched)
+    notebook.run("large, small = bytes(1 << 17), [1, 2]", "base")
+    notebook.run("%%asset a\na = len(large) + sum(small)", "a")
+    notebook.run("large, small = bytes((1 << 17) + 1), [3]", "more")
+    assert actions(vibe_magic.run(n_jobs=2, engine="threading")) == {"a": "ran"}
+    assert notebook["a"] == (1 << 17) + 4
+    assert {bool(one.path) for one in given} == {bool(one.content) for one in given} == {True, False}
+    assert not [one.path for one in given if one.path and Path(one.path).exists()]
+
+
+def test_workers_get_ready_once_cells_have_taken_long(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vibe_magic.session.warming.EFFORT_S", 0.01)
+    notebook.run("import time\nlength = 0.02", "setup")
+    for name in "ab":
+        assert current().crew is None
+        notebook.run(f"%%asset {name}\n{name} = time.sleep(length)", name)
+    deadline = time.monotonic() + 30
+    while not current().crew.is_near and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert current().crew.is_near
+    assert current().crew.workers.n_jobs >= 4
+    assert not current().crew.workers.busy
+
+
+def test_workers_that_are_at_work_stay(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vibe_magic.session.warming.EFFORT_S", 0.2)
+    notebook.run("import time\nlength = 0", "setup")
+    for name in "abcd":
+        notebook.run(f"%%asset {name}\n{name} = time.sleep(length)", name)
+    notebook.run("length = 0.2", "longer")
+    assert actions(vibe_magic.run(n_jobs=2, engine="threading")) == dict.fromkeys("abcd", "ran")
+    assert current().crew.plan == (2, "threading", None)
+
+
 def test_an_unknown_engine_is_one_line(notebook: Notebook) -> None:
     notebook.run("%%asset a\na = 1", "a")
     notebook.run("%asset run --engine nonsense", "r")
@@ -404,7 +437,7 @@ def test_results_that_need_not_wait_come_at_once(
     catch_up = Bringing.catch_up
 
     def late(self: Bringing) -> None:
-        if any(turn.asset.name == "c" for turn in self._by_token.values()):
+        if any(turn.asset.name == "c" for turn in self.outgoing._given.values()):
             time.sleep(delay_s)
         catch_up(self)
 

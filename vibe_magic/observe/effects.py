@@ -125,18 +125,28 @@ def _drawn(figure: Any) -> tuple[object, ...]:
 
 def _shell_effects(shell: Any) -> dict[str, Any]:
     """Return the parts that a cell may have added to the shell."""
-    magics = shell.magics_manager.magics
-    named = {kind: {k: v for k, v in found.items() if counts(v)} for kind, found in magics.items()}
     events = shell.events.callbacks
     transformers = [*shell.input_transformers_cleanup, *shell.input_transformers_post]
     return {
-        "a magic": {kind: {k: id(v) for k, v in found.items()} for kind, found in named.items()},
+        "a magic": {kind: _magics(found) for kind, found in shell.magics_manager.magics.items()},
         "an event callback": {name: _ids(callbacks) for name, callbacks in events.items()},
         "an AST transformer": _ids(shell.ast_transformers),
         "an input transformer": _ids(transformers),
         "a display formatter": _printers(shell),
         "a custom exception handler": tuple(map(id, shell.custom_exceptions)),
     }
+
+
+def _magics(found: Mapping[str, Any]) -> Mapping[str, int]:
+    """Return those that count, of which there are few, while there are many others."""
+    present = tuple(zip(found, map(id, found.values()), strict=True))
+    if present != _known_magics.get(id(found), ((), {}))[0]:
+        _known_magics[id(found)] = present, {name: id(one) for name, one in found.items() if counts(one)}
+    return _known_magics[id(found)][1]
+
+
+_known_magics: dict[int, tuple[tuple[tuple[str, int], ...], Mapping[str, int]]] = {}
+"""What was found last, for each dict of magics."""
 
 
 def _printers(shell: Any) -> tuple[int, ...]:

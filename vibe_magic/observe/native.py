@@ -50,14 +50,14 @@ class Inotify:
     available : bool
         Whether this system tells anything at all.
     complete : bool
-        False once something could not be watched or was lost.
+        Whether everything could be watched, and nothing was lost since `settle`.
     """
 
     def __init__(self) -> None:
         self._paths: dict[int, str] = {}
         self._watched: set[str] = set()
         self._skipped: set[str] = set()
-        self.complete = True
+        self._unwatched = self._overflowed = False
         self._libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
         flags = os.O_NONBLOCK | os.O_CLOEXEC
         self._fd = self._libc.inotify_init1(flags) if self._libc is not None else -1
@@ -67,6 +67,22 @@ class Inotify:
     def available(self) -> bool:
         """Whether events arrive; a forked child would steal those of its parent."""
         return self._fd >= 0 and self._pid == os.getpid()
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that happens is seen."""
+        return not (self._unwatched or self._overflowed)
+
+    def settle(self, root: str, skip: Iterable[str] = ()) -> None:
+        """Forget what has happened; watch what was made meanwhile, also if there was too much to be told."""
+        self.drain()
+        if self._overflowed:
+            known, self._watched = self._watched, set()
+            for directory in known:
+                self.watch(directory)
+            self.watch_tree(root, skip)
+            self.drain()
+            self._overflowed = False
 
     def watch_tree(self, root: str, skip: Iterable[str] = ()) -> None:
         """Watch a directory and those below, nearest first, without hidden and generated ones."""
@@ -82,11 +98,11 @@ class Inotify:
         if directory in self._watched:
             return True
         if not self.available or len(self._watched) >= MAX_DIRECTORIES or self._libc is None:
-            self.complete = False
+            self._unwatched = True
             return False
         number = self._libc.inotify_add_watch(self._fd, os.fsencode(directory), _MASK)
         if number < 0:
-            self.complete &= ctypes.get_errno() not in _EXHAUSTED
+            self._unwatched |= ctypes.get_errno() in _EXHAUSTED
             return False
         self._paths[number] = directory
         self._watched.add(directory)
@@ -122,7 +138,7 @@ class Inotify:
             start = offset + _HEAD.size
             offset = start + length
             if mask & OVERFLOW:
-                self.complete = False
+                self._overflowed = True
             elif mask & IGNORED:
                 self._watched.discard(self._paths.pop(number, ""))
             elif number in self._paths:

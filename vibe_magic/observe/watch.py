@@ -145,7 +145,7 @@ class Watch:
             for path in filter(self._scope.counts, map(self._path, self._named)):
                 self._inotify.watch(os.path.dirname(os.path.realpath(path)))
             with muted():
-                self._inotify.drain()
+                self._inotify.settle(self._files.base, self._skip)
         gate = None if self._gate is None else self._asked
         self._log = Log(gate=gate, on_lookup=self._on_lookup)
         audit.listen(self._log)

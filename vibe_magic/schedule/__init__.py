@@ -5,8 +5,8 @@ from __future__ import annotations
 from .channel import Channel
 from .nursery import LIMITS, Nursery, nursery_of_this_process
 from .ready import ReadyQueue
-from .supervise import Call, Verdict, supervise
-from .wire import Order, receive, remove_own, send
+from .supervise import Call, Verdict, greet, supervise
+from .wire import Order, hang_up, receive, remove_own, send
 from .workers import Ended, Workers
 
 __all__ = [
@@ -19,6 +19,8 @@ __all__ = [
     "ReadyQueue",
     "Verdict",
     "Workers",
+    "greet",
+    "hang_up",
     "nursery_of_this_process",
     "receive",
     "remove_own",

@@ -10,13 +10,13 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from .spares import Spares, nothing
-from .wire import Order, receive, send
+from .wire import Clear, Order, Watch, receive, send
 
 __all__ = ["serve"]
 
@@ -29,16 +29,54 @@ _INPUT = 0
 
 
 @dataclass
+class _Body:
+    """A process that was ordered.
+
+    Parameters
+    ----------
+    pid : int
+        Its number.
+    order : Order
+        What it does.
+    owner : socket
+        The connection of whoever ordered it, who may learn of its end as long as this lasts.
+    watchers : list of socket
+        The connections of others who wait for its end.
+    status : int or None
+        How it has ended.
+    """
+
+    pid: int
+    order: Order
+    owner: socket.socket
+    watchers: list[socket.socket] = field(default_factory=list)
+    status: int | None = None
+
+    @property
+    def socks(self) -> tuple[socket.socket, ...]:
+        """All connections."""
+        return (self.owner, *self.watchers)
+
+    def end(self, status: int) -> None:
+        """Tell everybody how it has ended."""
+        self.status = status
+        for sock in self.socks:
+            _tell(sock, status)
+        for sock in self.watchers:
+            sock.close()
+        self.watchers.clear()
+
+
+@dataclass
 class _Bodies:
-    """The bodies that live, with the connections of those who wait for them."""
+    """The bodies that live, and those that have ended as long as somebody may ask how."""
 
-    by_pid: dict[int, socket.socket] = field(default_factory=dict)
-    channels: dict[int, str] = field(default_factory=dict)
+    found: list[_Body] = field(default_factory=list)
 
-    def add(self, pid: int, sock: socket.socket, channel: str) -> None:
-        """Take note of a body that has been started."""
-        self.by_pid[pid] = sock
-        self.channels[pid] = channel
+    @property
+    def socks(self) -> list[socket.socket]:
+        """The connections of all who wait for one."""
+        return [sock for body in self.found for sock in body.socks]
 
     def reap(self) -> None:
         """Tell of bodies that have ended how they did."""
@@ -49,25 +87,42 @@ class _Bodies:
                 return
             if not pid:
                 return
-            sock = self.by_pid.pop(pid, None)
-            self.channels.pop(pid, None)
-            if sock is not None:
-                _kill(pid)  # what it has started and left behind
-                with contextlib.suppress(OSError):
-                    send(sock, os.waitstatus_to_exitcode(status))
-                sock.close()
+            for body in self.found:
+                if body.pid == pid and body.status is None:
+                    _kill(pid)  # what it has started and left behind
+                    body.end(os.waitstatus_to_exitcode(status))
 
-    def kill(self, sock: socket.socket) -> None:
-        """End the body that somebody has lost interest in."""
-        for pid, known in self.by_pid.items():
-            if known is sock:
-                _kill(pid)
+    def watch(self, wanted: Watch, sock: socket.socket) -> None:
+        """Tell how a body ends, or has ended."""
+        for body in self.found:
+            if (body.order.channel, body.order.token) == (wanted.channel, wanted.token):
+                _tell(sock, body.pid)
+                if body.status is None:
+                    body.watchers.append(sock)
+                    return
+                _tell(sock, body.status)
+        sock.close()
+
+    def hung_up(self, fds: Collection[int]) -> None:
+        """End the bodies in which somebody has lost interest, and forget those that nobody can ask for."""
+        for body in list(self.found):
+            gone = any(sock.fileno() in fds for sock in body.socks)
+            if gone and body.status is None:
+                _kill(body.pid)
+            if body.owner.fileno() in fds and body.status is not None:
+                body.owner.close()
+                self.found.remove(body)
 
     def kill_all(self, channel: str = "") -> None:
         """End everything, or all that speaks to one channel."""
-        for pid in self.by_pid:
-            if channel in ("", self.channels[pid]):
-                _kill(pid)
+        for body in self.found:
+            if body.status is None and channel in ("", body.order.channel):
+                _kill(body.pid)
+
+
+def _tell(sock: socket.socket, number: int) -> None:
+    with contextlib.suppress(OSError):
+        send(sock, number)
 
 
 def _kill(pid: int) -> None:
@@ -93,7 +148,7 @@ def serve(listening: int, preload: str) -> None:
     wake = _woken_by_children()
     bodies, spares = _Bodies(), Spares(_run, ready)
     while os.getppid() == parent:  # a process that was forked may hold the other end of the input
-        waiting = {sock.fileno(): sock for sock in bodies.by_pid.values()}
+        waiting = {sock.fileno() for sock in bodies.socks}
         limit_ms = _LULL_MS if spares.lacking else _PARENT_POLL_MS
         ready = _ready((_INPUT, listener.fileno(), wake.fileno()), waiting, limit_ms)
         if _INPUT in ready:
@@ -101,9 +156,8 @@ def serve(listening: int, preload: str) -> None:
         if listener.fileno() in ready:
             _admit(listener, bodies, spares)
         if not ready and spares.lacking:
-            spares.add(partial(_close, listener, *bodies.by_pid.values()))
-        for fd in ready & waiting.keys():
-            bodies.kill(waiting[fd])
+            spares.add(partial(_close, listener, *bodies.socks))
+        bodies.hung_up(ready & waiting)
         with contextlib.suppress(BlockingIOError):
             wake.recv(4096)
         bodies.reap()
@@ -153,20 +207,27 @@ def _ready(readable: Iterable[int], waiting: Iterable[int], limit_ms: int) -> se
 def _admit(listener: socket.socket, bodies: _Bodies, spares: Spares) -> None:
     sock, _ = listener.accept()
     sock.settimeout(_START_LIMIT_S)
-    order = receive(sock)
-    if order is None or not order.function:
-        if order is not None:
-            bodies.kill_all(order.channel)
-        sock.close()
-        return
+    match receive(sock):
+        case Order() as order:
+            _begin(order, sock, bodies, spares, partial(_close, listener, sock, *bodies.socks))
+        case Watch() as wanted:
+            bodies.watch(wanted, sock)
+        case asked:
+            if isinstance(asked, Clear):
+                bodies.kill_all(asked.channel)
+            sock.close()
+
+
+def _begin(
+    order: Order, sock: socket.socket, bodies: _Bodies, spares: Spares, close: Callable[[], None]
+) -> None:
     if _warm(order.modules):
         spares.discard()
-    pid = spares.give(order, partial(_close, listener, sock, *bodies.by_pid.values()))
+    pid = spares.give(order, close)
     with contextlib.suppress(OSError):
         os.setpgid(pid, pid)
-        send(sock, pid)  # its time runs from now on
-    bodies.add(pid, sock, order.channel)
-    spares.need(len(bodies.by_pid))
+    _tell(sock, pid)  # its time runs from now on
+    bodies.found.append(_Body(pid, order, sock))
 
 
 def _close(*socks: socket.socket) -> None:

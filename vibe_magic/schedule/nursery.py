@@ -7,7 +7,8 @@ OpenMP. It has imported what bodies are going to need, so a body starts within m
 memory with all others.
 
 The process that starts a nursery holds its standard input; when that ends, however, the nursery ends its
-bodies and itself. Each body has a connection with whoever asked for it; when that ends, the body is killed.
+bodies and itself. Each body has a connection with whoever ordered it and with those who watch it; when one of
+these ends, the body is killed.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ import socket
 import subprocess
 import sys
 import threading
+import weakref
 
-from .wire import Order, SocketFolder, receive, send
+from .wire import Clear, Order, SocketFolder, receive, send
 
 __all__ = ["LIMITS", "Nursery", "nursery_of_this_process"]
 
@@ -49,31 +51,57 @@ class Nursery:
             stdout=subprocess.DEVNULL,
             pass_fds=[listener.fileno()],
             start_new_session=True,
-            env={**os.environ, **_limits(threads), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            cwd=self._folder.name,  # which lasts, unlike the directory that somebody is in
+            env={**os.environ, **_limits(threads), "PYTHONPATH": _path()},
         )
         listener.close()
+        self._end = weakref.finalize(self, _end, self.process, os.getpid())
 
     @property
     def alive(self) -> bool:
         """Whether it still answers; directories for temporary files are swept by some systems."""
         return self.process.poll() is None and os.path.exists(self.address)
 
+    def order(self, order: Order) -> socket.socket:
+        """Have a body begin; it ends with the connection that this returns, on which its end is told.
+
+        Raises
+        ------
+        OSError
+            The process does not answer.
+        """
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            sock.connect(self.address)
+            send(sock, order)
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
     def clear(self, channel: str) -> None:
         """End all bodies that speak to a channel."""
         with socket.socket(socket.AF_UNIX) as sock, contextlib.suppress(OSError):
             sock.connect(self.address)
-            send(sock, Order("", b"", channel))
+            send(sock, Clear(channel))
             receive(sock)
 
     def close(self) -> None:
         """End it and all its bodies."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(2)
-        self.process.kill()
-        self.process.wait()
+        self._end()
         self._folder.cleanup()
+
+
+def _end(process: subprocess.Popen[bytes], owner: int) -> None:
+    """End a process that ends with its input, unless this is another process than the one that started it."""
+    if os.getpid() != owner:
+        return
+    assert process.stdin is not None
+    process.stdin.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(2)
+    process.kill()
+    process.wait()
 
 
 _MAIN = "import sys; from vibe_magic.schedule.bodies import serve; serve(int(sys.argv[1]), sys.argv[2])"
@@ -81,6 +109,10 @@ _MAIN = "import sys; from vibe_magic.schedule.bodies import serve; serve(int(sys
 _POOLS = ("OMP", "OPENBLAS", "MKL", "BLIS", "VECLIB_MAXIMUM", "NUMBA", "NUMEXPR")
 LIMITS = (*(f"{name}_NUM_THREADS" for name in _POOLS), "LOKY_MAX_CPU_COUNT")
 """The variables that keep bodies side by side from taking all cores each."""
+
+
+def _path() -> str:
+    return os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
 
 
 def _limits(threads: int) -> dict[str, str]:

@@ -30,6 +30,7 @@ class ReadyQueue:
     ) -> None:
         needs = {name: {n for n in found if n in upstream} for name, found in upstream.items()}
         order = tuple(TopologicalSorter(needs).static_order())
+        self._needs = needs
         self._missing = {name: len(found) for name, found in needs.items()}
         self._readers: dict[str, list[str]] = {name: [] for name in needs}
         for name in order:
@@ -47,11 +48,31 @@ class ReadyQueue:
 
     def take(self) -> str | None:
         """Return the ready task with the longest way ahead, once; None if none is ready."""
-        while self._ready:
-            name = heapq.heappop(self._ready)[2]
-            if name in self._open:
-                return name
-        return None
+        first = self._pop()
+        return None if first is None else first[2]
+
+    def next_in_line(self, running: Collection[str], count: int) -> list[str]:
+        """Return what comes next: what is ready, and what waits for those that run alone; take none of it.
+
+        Parameters
+        ----------
+        running : collection of str
+            Tasks that are being worked at.
+        count : int
+            How many to return at most, the longest way ahead first.
+        """
+        first = [item for item in (self._pop() for _ in range(count)) if item is not None]
+        for item in first:
+            heapq.heappush(self._ready, item)
+        found = {item[2] for item in first} | self._waiting_for(running)
+        return sorted(found, key=self._rank)[:count]
+
+    def precedes(self, running: Collection[str]) -> bool:
+        """Tell whether a task that waits for these alone has a longer way ahead than any that is ready."""
+        first = self._pop()
+        if first is not None:
+            heapq.heappush(self._ready, first)
+        return any(first is None or self._rank(name) < first[:2] for name in self._waiting_for(running))
 
     def put_back(self, name: str) -> None:
         """Make a task that was taken ready again."""
@@ -83,7 +104,28 @@ class ReadyQueue:
 
     def _offer(self, names: Iterable[str]) -> None:
         for name in names:
-            heapq.heappush(self._ready, (-self.ahead_s[name], self._place[name], name))
+            heapq.heappush(self._ready, (*self._rank(name), name))
+
+    def _pop(self) -> tuple[float, int, str] | None:
+        """Take the first that is ready, and those before it that have been given up."""
+        while self._ready:
+            item = heapq.heappop(self._ready)
+            if item[2] in self._open:
+                return item
+        return None
+
+    def _rank(self, name: str) -> tuple[float, int]:
+        return -self.ahead_s[name], self._place[name]
+
+    def _waiting_for(self, running: Collection[str]) -> set[str]:
+        """Return the tasks that wait for these alone."""
+        at_work = self._open.intersection(running)
+        found = set()
+        for reader in (reader for name in at_work for reader in self._readers[name]):
+            needs = self._open.intersection(self._needs[reader])
+            if reader in self._open and needs <= at_work:
+                found.add(reader)
+        return found
 
 
 def _ahead(

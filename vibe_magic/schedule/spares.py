@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ from .wire import Order, receive, send
 
 __all__ = ["Spares", "nothing"]
 
-_MOST = 8
+_WANTED = 4
 
 
 @dataclass
@@ -25,22 +26,16 @@ class Spares:
         Takes an order, in the process that is to run it; returns the exit status.
     ready : callable
         Called in a process that was forked before it is needed.
-
-    Attributes
-    ----------
-    wanted : int
-        How many are to wait: as many as have been needed at once, and one for each core to begin with.
     """
 
     run: Callable[[Order], int]
     ready: Callable[[], None]
-    wanted: int = field(default_factory=lambda: min(_MOST, os.cpu_count() or 1))
     _waiting: list[tuple[int, socket.socket]] = field(default_factory=list)
 
     @property
     def lacking(self) -> bool:
         """Whether fewer wait than are wanted."""
-        return len(self._waiting) < self.wanted
+        return len(self._waiting) < _WANTED
 
     def give(self, order: Order, close: Callable[[], None]) -> int:
         """Have a process run an order; return its number.
@@ -53,7 +48,8 @@ class Spares:
             Closes what a new process inherits and must not hold.
         """
         while True:
-            pid, sock = self._waiting.pop(0) if self._waiting else self._fork(close, nothing)
+            ready = self.ready if order.has_time else nothing
+            pid, sock = self._waiting.pop(0) if self._waiting else self._fork(close, ready)
             with sock:
                 try:
                     send(sock, order)
@@ -64,10 +60,6 @@ class Spares:
     def add(self, close: Callable[[], None]) -> None:
         """Fork one more."""
         self._waiting.append(self._fork(close, self.ready))
-
-    def need(self, count: int) -> None:
-        """Take note that so many were needed at once."""
-        self.wanted = min(_MOST, max(self.wanted, count))
 
     def discard(self) -> None:
         """Let those go that wait: what they were forked from has changed."""
@@ -87,6 +79,8 @@ class Spares:
             close()
             self.discard()
             status = self._obey(theirs, ready)
+        except BaseException:  # noqa: BLE001 - nothing else would tell of it
+            traceback.print_exc()
         finally:
             os._exit(status)
 

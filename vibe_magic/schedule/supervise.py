@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from .nursery import Nursery, nursery_of_this_process
-from .wire import Order, SocketFolder, receive, send
+from .nursery import nursery_of_this_process
+from .wire import Order, SocketFolder, Watch, hang_up, receive, send
 
-__all__ = ["Call", "Verdict", "end_with", "supervise"]
+__all__ = ["Call", "Verdict", "end_with", "greet", "supervise"]
 
 _PARENT_POLL_S = 0.5
+_ACCEPT_S = 0.05
 _START_LIMIT_S = 120.0
 """How long a nursery may take to get ready, and to import what a body needs."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """A body to be run by whichever worker gets it.
+    """A body to be waited for, or to be begun, by whichever worker gets it.
 
     Parameters
     ----------
@@ -38,6 +41,10 @@ class Call:
         Process that submits, in case the worker is its child and should end with it.
     timeout_s : float or None
         After which the body is ended.
+    begun : bool
+        Whether the body has begun in that process's nursery, so that there must not be another one.
+    greeting : object
+        What the worker says on the channel when it has got such a call; None for nothing.
     """
 
     order: Order
@@ -46,6 +53,8 @@ class Call:
     threads: int
     submitter: int
     timeout_s: float | None = None
+    begun: bool = False
+    greeting: object = None
 
 
 class Verdict(NamedTuple):
@@ -57,42 +66,55 @@ class Verdict(NamedTuple):
         Its exit status, negative for a signal; None if it was ended for taking too long.
     messages : tuple
         What it said, where its channel could not be reached.
+    is_far : bool
+        Whether nothing is known of it, since it has begun where the worker cannot see it.
     """
 
     status: int | None
     messages: tuple[Any, ...] = ()
+    is_far: bool = False
 
 
 def supervise(call: Call) -> Verdict:
-    """Run a body and wait for its end."""
+    """Wait for the end of a body; begin it first, unless it has begun."""
     end_with(call.submitter)
-    near = os.path.exists(call.order.channel)
-    if near:
-        return Verdict(_wait(_asked(call, call.order), call.timeout_s))
-    with _Collector() as collector:
-        status = _wait(_asked(call, replace(call.order, channel=collector.address)), call.timeout_s)
-        return Verdict(status, collector.messages())
+    heard = os.path.exists(call.order.channel)
+    near = heard and os.path.exists(call.nursery)
+    if call.begun and not near:
+        return Verdict(None, is_far=True)
+    if call.begun:
+        with _connected(call.nursery, Watch(call.order.channel, call.order.token)) as sock:
+            greet(call.order.channel, call.greeting)
+            return Verdict(_wait(sock, call.timeout_s))
+    address = call.nursery if near else nursery_of_this_process(call.preload, call.threads).address
+    if heard:
+        with _connected(address, call.order) as sock:
+            return Verdict(_wait(sock, call.timeout_s))
+    with (
+        _Collector() as collector,
+        _connected(address, replace(call.order, channel=collector.address)) as sock,
+    ):
+        return Verdict(_wait(sock, call.timeout_s), collector.messages())
 
 
-def _asked(call: Call, order: Order) -> socket.socket:
-    """Return a connection to a nursery that has taken the order."""
+def greet(channel: str, greeting: object) -> None:
+    """Say something on a channel, if this is where that is."""
+    if greeting is not None and os.path.exists(channel):
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(channel)
+            send(sock, greeting)
+
+
+@contextlib.contextmanager
+def _connected(address: str, message: Order | Watch) -> Iterator[socket.socket]:
+    """Give a connection to a nursery that has got a message."""
     sock = socket.socket(socket.AF_UNIX)
     try:
-        _connect(sock, call)
-        send(sock, order)
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
-def _connect(sock: socket.socket, call: Call) -> None:
-    """Reach the nursery of the process that submits, or else this one's."""
-    try:
-        sock.connect(call.nursery)
-    except OSError:
-        own: Nursery = nursery_of_this_process(call.preload, call.threads)
-        sock.connect(own.address)
+        sock.connect(address)
+        send(sock, message)
+        yield sock
+    finally:
+        hang_up(sock)
 
 
 def _wait(sock: socket.socket, timeout_s: float | None) -> int | None:
@@ -103,15 +125,14 @@ def _wait(sock: socket.socket, timeout_s: float | None) -> int | None:
     RuntimeError
         It was never begun.
     """
-    with sock:
-        begun, _, _ = select.select([sock], [], [], _START_LIMIT_S)
-        if not begun or receive(sock) is None:
-            raise RuntimeError("no process could be started for it")
-        ready, _, _ = select.select([sock], [], [], timeout_s)
-        if not ready:
-            return None
-        status = receive(sock)
-        return -9 if status is None else int(status)
+    begun, _, _ = select.select([sock], [], [], _START_LIMIT_S)
+    if not begun or receive(sock) is None:
+        raise RuntimeError("no process could be started for it")
+    ready, _, _ = select.select([sock], [], [], timeout_s)
+    if not ready:
+        return None
+    status = receive(sock)
+    return -9 if status is None else int(status)
 
 
 class _Collector:
@@ -121,6 +142,8 @@ class _Collector:
         self._folder = SocketFolder()
         self.address = os.path.join(self._folder.name, "channel")
         self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.settimeout(_ACCEPT_S)
+        self._ended = threading.Event()
         self._messages: list[Any] = []
 
     def __enter__(self) -> _Collector:
@@ -131,21 +154,26 @@ class _Collector:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._ended.set()
         self._listener.close()
         self._folder.cleanup()
 
     def _collect(self) -> None:
-        try:
-            sock, _ = self._listener.accept()
-        except OSError:
-            return
+        sock = None
+        while sock is None:
+            ended = self._ended.is_set()  # before looking: who has called by now is still in line
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                if ended:
+                    return
         with sock:
             while (message := receive(sock)) is not None:
                 self._messages.append(message)
 
     def messages(self) -> tuple[Any, ...]:
         """Return everything that was said by a body that has ended."""
-        self._listener.shutdown(socket.SHUT_RDWR)
+        self._ended.set()
         self._thread.join(5)
         return tuple(self._messages)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import shutil
@@ -12,31 +13,66 @@ import weakref
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Order", "SocketFolder", "receive", "remove_own", "send"]
+__all__ = ["Clear", "Order", "SocketFolder", "Watch", "hang_up", "receive", "remove_own", "send"]
 
 _LENGTH = struct.Struct("<Q")
 
 
 @dataclass(frozen=True)
 class Order:
-    """What a body is to do.
+    """What a body is to do; it lives as long as the connection on which it was ordered.
 
     Parameters
     ----------
     function : str
-        ``module:name`` of what is called with `argument` and `channel`; empty to end the channel's bodies.
+        ``module:name`` of what is called with `argument` and `channel`.
     argument : bytes
         Handed over as it is.
     channel : str
         Path of the socket where the body sends what it has to say.
     modules : tuple of str
         What to import before, for this body and all later ones.
+    token : int
+        Tells the bodies of one channel apart, for those who want to watch one.
+    has_time : bool
+        Whether a process that was not forked ahead gets ready first like one that was.
     """
 
     function: str
     argument: bytes
     channel: str
     modules: tuple[str, ...] = ()
+    token: int = 0
+    has_time: bool = False
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Asks to be told how a body ends that somebody else has ordered; it ends with this connection, too.
+
+    Parameters
+    ----------
+    channel : str
+        The channel of its order.
+    token : int
+        The token of its order.
+    """
+
+    channel: str
+    token: int
+
+
+@dataclass(frozen=True)
+class Clear:
+    """Asks for the end of all bodies of a channel.
+
+    Parameters
+    ----------
+    channel : str
+        Which.
+    """
+
+    channel: str
 
 
 _PATH_LENGTH = 60
@@ -66,6 +102,12 @@ def send(sock: socket.socket, message: object) -> None:
     """Send an object with its length in front."""
     data = pickle.dumps(message)
     sock.sendall(_LENGTH.pack(len(data)) + data)
+
+
+def hang_up(sock: socket.socket) -> None:
+    """End a connection, whichever other process has inherited it."""
+    with sock, contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
 
 
 def receive(sock: socket.socket) -> Any:

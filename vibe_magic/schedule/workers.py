@@ -92,12 +92,12 @@ class Workers:
         if hasattr(job, "add_done_callback"):
             job.add_done_callback(self._failure(token))
 
-    def begin(self) -> None:
-        """Have the backend start its workers, which most do at the first calls."""
+    def begin(self, function: Callable[..., Any], *args: Any) -> None:
+        """Have the backend start its workers, which most do at the first calls; nobody waits for this one."""
         for _ in range(self.n_jobs):
             token = object()
-            self.submit(token, int)
-            self._waiting.discard(token)  # nobody waits for it
+            self.submit(token, function, *args)
+            self._waiting.discard(token)
 
     def put(self, item: Any) -> None:
         """Let something else come out of `next`."""
@@ -141,6 +141,8 @@ class Workers:
         try:
             with joblib.parallel_config(backend=self.engine) if self.engine else nullcontext():
                 parallel = joblib.Parallel(self._asked, initializer=end_with, initargs=(os.getpid(),))
+                if getattr(parallel._backend, "supports_inner_max_num_threads", False):
+                    parallel._backend.inner_max_num_threads = 1  # whatever their number, the same can be used
                 parallel.__enter__()
                 self.n_jobs = parallel._backend.effective_n_jobs(parallel.n_jobs)
         except (ValueError, ImportError, KeyError) as error:

@@ -116,11 +116,11 @@ def foresee(session: Session, cells: Sequence[tuple[str, str]]) -> None:
 
 def workers_of(session: Session, n_jobs: int | None, engine: str) -> Crew | None:
     """Return the workers to be used; None if everything runs in the kernel, one after another."""
-    if engine == "local" or not hasattr(os, "fork"):
-        return None
     selected, selected_jobs = _selected() if not engine else (None, None)
     settings = session.settings
     chosen = engine or ("" if selected else settings.engine)
+    if chosen == "local" or not hasattr(os, "fork"):
+        return None
     count = n_jobs or selected_jobs or settings.n_jobs
     if count == 1 and (n_jobs or not (selected or chosen)):
         return None

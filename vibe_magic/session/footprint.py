@@ -48,6 +48,10 @@ _SHARED = frozenset(
 """Words of code that draws from, or changes, what all cells share; other words are found out late."""
 
 
+_PLACED = frozenset({"os.environ", "sys.path", "warnings.filters"})
+"""What an asset finds as it was at its place, whatever has changed it since."""
+
+
 @dataclass(frozen=True)
 class Footprint:
     """The names and values that a cell may read, bind or change.
@@ -118,10 +122,18 @@ def _home(value: object) -> str:
 
 
 def _sets_code(live: Live) -> bool:
-    """Tell whether a cell sets attributes of what is neither its own nor a plain value."""
-    facts = live.reach.facts
+    """Tell whether a cell sets attributes of what is neither its own nor a plain value, or changes a module.
+
+    Others may read that of a module which they import themselves, so that nothing shows it yet.
+    """
+    facts, namespace = live.reach.facts, live.around.namespace
     roots = {target.partition(".")[0] for target in facts.stores}
-    return not roots <= live.reach.values.keys() | facts.writes
+    if not roots <= live.reach.values.keys() | facts.writes:
+        return True
+    imported = tuple(f"{module}." for module, _ in facts.modules)
+    changed = (facts.stores | facts.puts) - _PLACED
+    named = (target for target in changed if isinstance(namespace.get(target.partition(".")[0]), ModuleType))
+    return any(named) or any(target.startswith(imported) for target in changed)
 
 
 def lasting(trace: Trace) -> tuple[str, ...]:

@@ -24,6 +24,10 @@ class Imported:
         """Hear no more of what is loaded."""
         leave_imports()
 
+    def pass_over(self) -> None:
+        """Take all that has been loaded for installed."""
+        self._seen = dict.fromkeys(sys.modules)
+
     def news(self) -> list[ModuleType]:
         """Return those modules in the order in which they were loaded.
 

@@ -15,6 +15,8 @@ __all__ = ["Warming"]
 
 EFFORT_S = 1.0
 """From this much computing time on, in two assets or more, people look for a way to share it among cores."""
+_FEWEST, _MOST = 4, 8
+"""How many workers are made ready, whatever the number of cores: more are quickly added, or some not used."""
 
 
 class Warming:
@@ -42,27 +44,28 @@ class Warming:
             return
         settings, spec = self._session.settings, asset.spec
         if settings.n_jobs != 1 or settings.engine not in ("", "local"):
-            self._begin_all()
+            self._begin(None)
         elif spec.deferred or spec.apart:
-            self._begin()
+            self._begin_bodies()
 
     def heed(self, record: Record) -> None:
         """Act if assets take long to run that could have run side by side."""
         if self.is_open and record.action == "ran":
             self._effort_s[record.name] = record.duration_s
             if len(self._effort_s) > 1 and sum(self._effort_s.values()) >= EFFORT_S:
-                self._begin()
+                self._begin(min(_MOST, max(_FEWEST, os.cpu_count() or 1)))
 
-    def _begin(self) -> None:
+    def _begin_bodies(self) -> None:
         from .parallel import begin_nursery
 
         self.is_open = False
         begin_nursery()
 
-    def _begin_all(self) -> None:
+    def _begin(self, n_jobs: int | None) -> None:
         from .bring import workers_of
 
         self.is_open = False
-        crew = workers_of(self._session, None, "")
-        if crew is not None:
-            crew.workers.begin()
+        if self._session.crew is None:  # else others may be at work
+            crew = workers_of(self._session, n_jobs, "")
+            if crew is not None:
+                crew.prepare()

@@ -45,8 +45,9 @@ class Store:
 
     Attributes
     ----------
-    evicts : bool
-        Whether it keeps the size, for which it has to look at all entries once; another process may.
+    tends : bool
+        Whether it keeps the size, for which it has to look at all entries once, and removes what dead writers
+        have left; else another process does.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Store:
     ) -> None:
         self.root = Path(root)
         self.size_limit = size_limit
-        self.evicts = True
+        self.tends = True
         self._secret = secret
         self._clock = clock
         self._warn = warn
@@ -202,8 +203,8 @@ class Store:
         return entry_of_meta(meta, self.root.joinpath(*call_id), pinned=pinned)
 
     def grow(self, nbytes: int) -> None:
-        """Count what was stored, here or by a process that does not evict; past the limit, evict."""
-        if self.size_limit is None or not self.evicts:
+        """Count what was stored, here or by a process that does not tend it; past the limit, evict."""
+        if self.size_limit is None or not self.tends:
             return
         self._size = self._measure() if self._size is None else self._size + nbytes
         if self._size > self.size_limit:
@@ -350,7 +351,7 @@ class Store:
             self._memory = joblib.Memory(self.root, backend="vibe_magic", verbose=0)
             assert isinstance(self._memory.store_backend, backend.VibeMagicBackend)
             self._memory.store_backend.secret = self._secret
-        if time.monotonic() - self._swept_at > _SWEEP_S:
+        if self.tends and time.monotonic() - self._swept_at > _SWEEP_S:
             self.sweep()
         return self._memory.store_backend
 

@@ -540,3 +540,23 @@ def test_standard_input(base: Path, watched: Watched, monkeypatch: pytest.Monkey
     with watched() as outcome:
         assert input() == "answer"
     assert outcome[0].stdin
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
+def test_a_flood_between_cells_costs_nothing(base: Path) -> None:
+    """While nobody asks, the system keeps so many events and no more."""
+    watch = Watch(Files(str(base), file_digest))
+    limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    with muted():
+        for number in range(limit // 2):  # each opened, changed and closed
+            Path(f"{number % 7}.txt").write_text("a")
+        Path("new").mkdir()
+        Path("new/a.txt").write_text("a")
+    for name in "0.txt", "new/a.txt":
+        watch.start()
+        with muted():
+            subprocess.run(["cat", name], stdout=subprocess.DEVNULL, check=True)
+        seen = watch.stop()
+        assert not seen.gaps
+        assert name in seen.read
+    watch.close()

@@ -6,6 +6,7 @@ import os
 import pickle
 import queue
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -13,11 +14,22 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import psutil
 import pytest
 
-from vibe_magic.schedule import Call, Channel, Nursery, Order, nursery_of_this_process, send, supervise
+from vibe_magic.schedule import (
+    Call,
+    Channel,
+    Nursery,
+    Order,
+    hang_up,
+    nursery_of_this_process,
+    receive,
+    send,
+    supervise,
+)
 
 HERE = "tests.unit.schedule.test_nursery"
 
@@ -40,6 +52,10 @@ def body(argument: bytes, channel: socket.socket) -> int:
         time.sleep(value)
     elif what == "signal":
         os.kill(os.getpid(), value)
+    elif what == "where":
+        send(channel, os.getcwd())
+    elif what == "raise":
+        raise ValueError(value)
     elif what == "exit":
         os._exit(value)
     return 0
@@ -166,6 +182,80 @@ def test_a_worker_elsewhere_has_a_nursery_of_its_own(heard):
     assert said.get(timeout=10)[0] == "from afar"
 
 
+def begun(nursery: Nursery, address: str, what: tuple, **options: Any) -> tuple[socket.socket, Call]:
+    """Have a body begin, and return what a worker needs to wait for it."""
+    order = Order(f"{HERE}:body", pickle.dumps(what), address, token=7)
+    wait = Call(replace(order, argument=b""), nursery.address, f"{HERE}:prepare", 1, -1, begun=True)
+    return nursery.order(order), replace(wait, **options)
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_one_waits_for_the_end_of_what_another_has_begun(nursery, heard, early):
+    sock, wait = begun(nursery, heard[0].address, ("exit", 7) if early else ("sleep", 0.5))
+    if early:
+        assert [receive(sock) > 0, receive(sock)] == [True, 7]
+    assert supervise(wait).status == (7 if early else 0)
+    hang_up(sock)
+
+
+def test_its_end_is_forgotten_with_the_connection(nursery, heard):
+    sock, wait = begun(nursery, heard[0].address, ("exit", 7))
+    assert [receive(sock) > 0, receive(sock)] == [True, 7]
+    hang_up(sock)
+    assert supervise(call(nursery, heard[0].address, ("say", 1))).status == 0
+    with pytest.raises(RuntimeError, match="no process"):
+        supervise(wait)
+
+
+@pytest.mark.parametrize("first", ["who began it", "who waits for it"])
+def test_a_body_ends_with_either_of_them(nursery, heard, first):
+    channel, said = heard
+    sock, wait = begun(nursery, channel.address, ("sleep", 60))
+    found: queue.SimpleQueue = queue.SimpleQueue()
+    limited = replace(wait, timeout_s=0.2 if first == "who waits for it" else 60.0)
+    threading.Thread(target=lambda: found.put(supervise(limited))).start()
+    pid = said.get(timeout=10)
+    if first == "who began it":
+        hang_up(sock)
+    assert found.get(timeout=10).status == (-9 if first == "who began it" else None)
+    assert gone(pid)
+    hang_up(sock)
+
+
+def test_it_ends_although_a_process_was_forked_meanwhile(nursery, heard):
+    channel, said = heard
+    sock, _ = begun(nursery, channel.address, ("sleep", 60))
+    pid, child = said.get(timeout=10), os.fork()
+    if not child:
+        time.sleep(60)
+        os._exit(0)
+    hang_up(sock)
+    assert gone(pid)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+def test_who_waits_says_so_first(nursery, heard):
+    channel, said = heard
+    sock, wait = begun(nursery, channel.address, ("sleep", 0.5), greeting="waiting")
+    assert supervise(wait).status == 0
+    assert "waiting" in [said.get(timeout=10) for _ in range(2)]
+    hang_up(sock)
+
+
+@pytest.mark.parametrize("unseen", ["nursery", "channel"])
+def test_a_worker_elsewhere_does_not_begin_it_again(nursery, heard, unseen):
+    channel, said = heard
+    sock, wait = begun(nursery, channel.address, ("say", 1), greeting="waiting")
+    order = replace(wait.order, channel="/nowhere/channel")
+    far = replace(wait, nursery="/nowhere/nursery") if unseen == "nursery" else replace(wait, order=order)
+    assert supervise(far).is_far
+    assert said.get(timeout=10)[0] == 1
+    with pytest.raises(queue.Empty):
+        said.get(timeout=0.2)
+    hang_up(sock)
+
+
 def test_a_process_that_was_forked_leaves_the_sockets_alone(heard):
     channel, said = heard
     preload = f"{HERE}:prepare"
@@ -192,6 +282,26 @@ def test_a_nursery_whose_socket_was_swept_away_is_replaced(heard):
     assert gone(ours.process.pid)
     assert supervise(call(again, channel.address, ("say", "here"))).status == 0
     assert said.get(timeout=10)[0] == "here"
+
+
+def test_it_does_without_the_directory_that_it_was_started_in(heard, tmp_path, monkeypatch):
+    channel, said = heard
+    home = os.getcwd()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [os.path.relpath(home), *sys.path])
+    nursery = Nursery(f"{HERE}:prepare", 1)
+    monkeypatch.chdir(home)
+    tmp_path.rmdir()
+    assert supervise(call(nursery, channel.address, ("where", ""))).status == 0
+    assert os.path.isdir(said.get(timeout=10))
+    nursery.close()
+
+
+def test_what_a_body_fails_with_is_shown(heard, capfd):
+    nursery = Nursery(f"{HERE}:prepare", 1)
+    assert supervise(call(nursery, heard[0].address, ("raise", "wrong"))).status == 1
+    nursery.close()
+    assert "ValueError: wrong" in capfd.readouterr().err
 
 
 def spare(nursery: Nursery) -> set[int]:

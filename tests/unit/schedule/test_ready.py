@@ -88,6 +88,40 @@ def test_a_long_chain_needs_no_recursion() -> None:
     assert order == names
 
 
+def test_what_comes_next_is_ready_or_waits_for_what_runs_alone() -> None:
+    ready = ReadyQueue({**DIAMOND, "e": (), "f": ("e", "a")}, {"e": 0.1, "d": 5.0})
+    assert ready.take() == "a"
+    assert ready.next_in_line({"a"}, 9) == ["b", "c", "e"]
+    assert ready.next_in_line({"a"}, 2) == ["b", "c"]
+    assert ready.next_in_line((), 9) == ["e"]
+    assert ready.next_in_line({"a", "e"}, 9)[-1] == "f"
+    assert ready.take() == "e"  # nothing was taken by looking
+    ready.done("a")
+    assert ready.next_in_line({"e"}, 9) == ["b", "c", "f"]
+
+
+def test_what_was_dropped_is_not_next() -> None:
+    ready = ReadyQueue({"a": (), "b": ("a",), "c": ("b",), "d": ()})
+    assert ready.take() == "a"
+    ready.drop("b")
+    assert ready.next_in_line({"a"}, 9) == ["d"]
+
+
+def test_a_longer_way_behind_what_runs_precedes_what_is_ready() -> None:
+    ready = ReadyQueue(
+        {"k": (), "l": ("k",), "s": (), "t": ("s", "u"), "u": ()}, {"l": 5.0, "s": 1.0, "t": 1.0}
+    )
+    assert ready.take() == "k"
+    assert ready.precedes({"k"})
+    assert not ready.precedes(())
+    ready.done("k")
+    assert not ready.precedes({"k"})
+    assert ready.take() == "l"
+    assert {ready.take(), ready.take()} == {"s", "u"}
+    assert not ready.precedes({"s"})  # t needs u as well
+    assert ready.precedes({"s", "u"})
+
+
 @given(st.lists(st.sets(st.integers(0, 11)), max_size=12), st.randoms(use_true_random=False))
 def test_every_task_comes_once_and_after_what_it_needs(links: list[set[int]], chance) -> None:
     upstream = {str(i): [str(j) for j in needs if j < i] for i, needs in enumerate(links)}

@@ -45,6 +45,16 @@ def test_calls_run_side_by_side():
     workers.close()
 
 
+def test_workers_can_begin_before_there_is_anything_to_do(tmp_path):
+    workers = Workers(2, "loky")
+    workers.begin(os.mkfifo, tmp_path / "sign")
+    assert workers.busy == 0
+    workers.submit("a", operator.mul, 2, 1)
+    assert workers.next(30).value == 2  # and nothing is heard of the others, one of which has failed
+    assert (tmp_path / "sign").exists()
+    workers.close()
+
+
 def test_what_else_is_put_comes_out_in_order():
     workers = Workers(2, "threading")
     workers.put("first")

@@ -46,7 +46,7 @@ class Ahead:
         for turn in self._bringing.turns:
             if turn.asset.spec.lazy:
                 turn.stays = turn.stays or "it is put off (--lazy)"
-        self._bringing.give_out()
+        self._bringing.outgoing.give()
 
     def serve(self, asset: Asset) -> bool:
         """Take over what a worker has done for the asset that runs now; False if it must run in the kernel.

@@ -37,7 +37,7 @@ class Background:
         self._crew = Crew(_SIDE_BY_SIDE, asset.spec.engine or "threading")
         self._bringing = Bringing(session, self._crew, Wanted(cells, graph, live=True, known=known))
         self._turn: Turn = self._bringing.turns[asset.name]
-        self._bringing.give_out()
+        self._bringing.outgoing.give()
 
     @property
     def stays(self) -> str:

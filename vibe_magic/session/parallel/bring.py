@@ -8,20 +8,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from vibe_magic.capture import Output, here, replay
-from vibe_magic.schedule import Ended, ReadyQueue
+from vibe_magic.schedule import Ended
 from vibe_magic.store import Store
 from vibe_magic.trace import Cause
 
 from ..kernel import Session
-from ..live import Live
 from ..records import Record
 from ..stage import stage, title
 from ..upstream import rerun
 from .adopt import adopt, dead, is_inside, unpacked
 from .crew import Crew
 from .early import Early
-from .handout import Handout, Stays, needed_of
-from .known import death, durations, earlier, modules
+from .known import death
+from .outgoing import Outgoing
 from .task import Ask, Heard, Phase, Reply
 from .turns import Turn, Turns, Wanted
 
@@ -59,19 +58,11 @@ class Bringing:
         self.excused = frozenset[str]()
         self.turns = Turns(wanted)
         self.scratch = Store(crew.folder, secret=session.secret)
-        self._upstream = earlier(wanted)
-        self._expected_s = durations(session, wanted)
-        self._queue = ReadyQueue(self._upstream, self._expected_s)
-        for name in wanted.known:
-            self._queue.done(name)
-        self._handout = Handout(session, self.scratch, self.turns, self._upstream)
+        self.scratch.tends = False  # it goes as a whole
+        self.outgoing = Outgoing(session, crew, wanted, self.turns, self.scratch)
         self._early = Early(session, self.turns)
-        self._by_token: dict[int, Turn] = {}
-        self._computing: set[int] = set()
-        self._held: dict[str, set[str]] = {}
-        self._later: list[tuple[float, str]] = []
         self._silent: dict[int, float] = {}
-        self._broken, self._breaks = False, 0
+        self._breaks = 0
 
     def steps(self, patience_s: float | None = None) -> Iterator[Record | None]:
         """Run everything; yield what became of each asset, and None while there is nothing to tell.
@@ -84,11 +75,12 @@ class Bringing:
             How long to wait at most before a None; until something happens by default.
         """
         for turn in self.turns:
-            self.session.events.emit("planned", turn.asset.name, self._expected_s.get(turn.asset.name))
+            expected_s = self.outgoing.expected_s.get(turn.asset.name)
+            self.session.events.emit("planned", turn.asset.name, expected_s)
         try:
             while self.turns:
                 turn = self.turns.head
-                self.give_out()
+                self.outgoing.give()
                 while not self._is_due(turn, patience_s):
                     self.catch_up()  # workers first: taking over can wait
                     yield from iter(self._taken_early, None)
@@ -100,7 +92,7 @@ class Bringing:
 
     def await_turn(self, turn: Turn) -> None:
         """Go on until a cell, which must be the next one, is settled."""
-        self.give_out()
+        self.outgoing.give()
         while not self._is_due(turn, None):
             pass
 
@@ -108,14 +100,14 @@ class Bringing:
         """Tell whether the next cell is settled; else go on for as long as one thing takes to happen."""
         if turn.settled or self._abandoned(turn):
             return True
-        if not self._later and not any(other.running for other in self._by_token.values()):
+        if not self.outgoing.is_busy:
             turn.stays = "nothing else can run before it"
             return True
         if turn.ask is not None:
             self._answer(turn, self._stands(turn))
         self._unlock()
         self._hear(patience_s)
-        self.give_out()
+        self.outgoing.give()
         return False
 
     def done(self, turn: Turn, failed: bool) -> None:
@@ -123,84 +115,27 @@ class Bringing:
         name = turn.asset.name
         self.turns.pass_on(turn)
         if not failed:
-            self._finish(name)
+            self.outgoing.finish(name)
             return
         self._break()
-        for lost in self._queue.drop(name):
-            self.turns[lost].lost = self.turns[lost].lost or name
+        for lost in self.outgoing.drop(name):
+            lost.lost = lost.lost or name
 
     def catch_up(self) -> None:
         """Hear what has been said meanwhile, and give out what can run now."""
-        while self._by_token and self._hear(0.0):
+        while self._hear(0.0):
             pass
-        self.give_out()
+        self.outgoing.give()
 
     def stop(self) -> None:
         """End whatever still runs."""
-        self._handout.close()
-        if any(turn.running for turn in self._by_token.values()):
-            self.crew.stop()
-
-    # Giving out
-
-    def give_out(self) -> None:
-        """Give workers whatever can run."""
-        now_s = time.monotonic()
-        for due in [item for item in self._later if item[0] <= now_s]:
-            self._later.remove(due)
-            self._queue.put_back(due[1])
-        while not self._broken and len(self._computing) < self.crew.workers.n_jobs:
-            name = self._queue.take()
-            if name is None:
-                return
-            self._give(self.turns[name])
-
-    def _give(self, turn: Turn) -> None:
-        """Hand an asset to a body, unless it stays, or needs what a cell before it may still bind."""
-        if turn.stays or not self.turns.comes(turn.asset.name):
-            return
-        live = self.session.look(turn.asset)
-        held = self._unknown(turn, live)
-        if held:
-            self._held[turn.asset.name] = held
-            return
-        token = self.crew.token()
-        try:
-            forced = turn.asset.name in self.wanted.forced
-            task = self._handout.task(turn, live, token, forced=forced, abroad=self.crew.abroad)
-        except Stays as reason:
-            turn.stays = str(reason)
-            return
-        turn.token, turn.running, turn.attempts, turn.shown = token, True, turn.attempts + 1, False
-        turn.apart = task.settings.cache_dir == self.scratch.root
-        self._by_token[token] = turn
-        self._computing.add(token)
-        self.session.events.emit("started", turn.asset.name)
-        self.crew.submit(task, modules(live), turn.asset.spec.timeout_s)
-
-    def _unknown(self, turn: Turn, live: Live) -> set[str]:
-        """Return the cells before an asset that are not done and bind what its functions turn out to need."""
-        needed = needed_of(live)
-        return {
-            other.asset.name
-            for other in self.turns.before(turn.asset.name)
-            if (other.reply is None or other.stays) and needed & other.asset.cell.facts.writes
-        }
-
-    def _finish(self, name: str) -> None:
-        """Free what has waited for a cell."""
-        self._queue.done(name)
-        for other, held in list(self._held.items()):
-            held.discard(name)
-            if not held:
-                del self._held[other]
-                self._queue.put_back(other)
+        self.outgoing.stop()
 
     # Hearing
 
     def _hear(self, limit_s: float | None = None) -> bool:
         """Take in one thing that is said or ends; False if there is none in time."""
-        due_s = min([*(due for due, _ in self._later), *self._silent.values()], default=None)
+        due_s = min([*self.outgoing.due_s, *self._silent.values()], default=None)
         wait_s = None if due_s is None else max(0.0, due_s - time.monotonic())
         if self.session.events and limit_s is None:
             self.session.events.emit("tick")
@@ -217,29 +152,37 @@ class Bringing:
         """Give up workers that have not told of the end of their bodies: they are gone as well."""
         for token in [token for token, limit_s in self._silent.items() if limit_s <= time.monotonic()]:
             del self._silent[token]
-            turn = self._by_token[token]
-            if turn.running and turn.token == token:
+            if self.outgoing.has(token):
                 self.crew.lose(token)
                 self._ended(Ended(token, error=RuntimeError("it was killed")))
 
     def _listen(self, heard: Heard) -> None:
-        turn = self._by_token.get(heard.token)
-        if turn is None or turn.token != heard.token:
+        turn = self.outgoing.turn(heard.token)
+        if turn is None:
             return
         if isinstance(heard.what, Ask):
             turn.ask = heard.what
         elif isinstance(heard.what, Reply):
             self._settle(turn, heard.what)
-        elif heard.what is Phase.GONE and not turn.settled:
-            self._silent[heard.token] = time.monotonic() + _SILENCE_S
+        elif heard.what is Phase.GONE:
+            self._gone(turn, heard.token)
+        elif isinstance(heard.what, Phase):
+            self.outgoing.heard(heard.token, heard.what)
         elif isinstance(heard.what, dict) and self.live:
             self._show(turn, heard.what)
+
+    def _gone(self, turn: Turn, token: int) -> None:
+        """Note the end of a body; of one that has run without a reply its worker knows more."""
+        if turn.settled or self.outgoing.is_held(token):
+            self.outgoing.ended(token)
+        else:
+            self._silent[token] = time.monotonic() + _SILENCE_S
 
     def _show(self, turn: Turn, output: Output) -> None:
         """Show what a body shows, in place of what its cell showed before."""
         with stage(self.session, turn.asset, fresh=not turn.shown):
             turn.shown = True
-            title(self.session, turn.asset, alone=len(self._upstream) == 1)
+            title(self.session, turn.asset, alone=self.turns.is_single)
             replay([output], self.session.shell)
 
     def _unlock(self) -> None:
@@ -250,7 +193,7 @@ class Bringing:
 
     def _answer(self, turn: Turn, granted: bool) -> None:
         turn.ask = None
-        self.crew.answer(turn.token, granted)
+        self.crew.say(turn.token, granted)
 
     def _stands(self, turn: Turn) -> bool:
         """Tell whether a body whose turn has come may change files.
@@ -265,43 +208,48 @@ class Bringing:
         return any(entry.trace.get("fingerprint") == live.fingerprint for entry in known)
 
     def _settle(self, turn: Turn, reply: Reply) -> None:
-        self._computing.discard(turn.token)  # its worker has only the end of a process to wait for
+        self.outgoing.replied(turn)
         if reply.parcel is not None:
             store = self.scratch if reply.reason or turn.apart else self.session.store
             reply = unpacked(reply, reply.parcel, store)
         if reply.action == "unseen":
-            self.crew.abroad, turn.attempts = True, 0
-            self._later.append((time.monotonic(), turn.asset.name))
+            self.crew.abroad = True
+            if turn.attempts:  # else it has been held, and its time is still to come
+                self.outgoing.retry(turn)
+            turn.attempts = 0
         elif reply.action == "refused":
             turn.stays = reply.reason
         elif reply.action in ("failed", "died") and turn.attempts <= turn.asset.spec.retry:
             wait_s = _BACKOFF_S * 2 ** (turn.attempts - 1) * _CHANCE.uniform(0.5, 1.5)
-            self._later.append((time.monotonic() + wait_s, turn.asset.name))
+            self.outgoing.retry(turn, wait_s)
         else:
             turn.reply = reply
             if reply.has_result:
-                self._finish(turn.asset.name)
+                self.outgoing.finish(turn.asset.name)
             else:
                 self._break()
 
     def _break(self) -> None:
         """Give out nothing more, unless the others are to go on."""
-        self._broken = self._broken or not self.wanted.keep_going
+        self.outgoing.is_over = self.outgoing.is_over or not self.wanted.keep_going
 
     def _ended(self, ended: Ended) -> None:
-        turn = self._by_token.get(int(str(ended.token)))
-        if turn is None or turn.token != ended.token:
+        token = int(str(ended.token))
+        if self.crew.runs(token):  # without a worker that waits for it
             return
-        self._computing.discard(turn.token)
-        turn.running, turn.ask = False, None
-        if turn.settled or any(name == turn.asset.name for _, name in self._later):
+        turn = self.outgoing.turn(token)
+        self.outgoing.ended(token)
+        if turn is None or turn.settled or self.outgoing.is_retried(turn):
             return
         said = getattr(ended.value, "messages", ())
         replies = [message.what for message in said if isinstance(message.what, Reply)]
-        if not replies and getattr(ended.value, "status", 1) == 0:
-            self._await_last_words(turn)
-        elif replies:
+        if replies:
             self._settle(turn, replies[0])
+        elif getattr(ended.value, "is_far", False):
+            turn.attempts -= 1
+            self.outgoing.retry(turn)
+        elif getattr(ended.value, "status", 1) == 0:
+            self._await_last_words(turn)
         else:
             self._lose(turn, ended)
 
@@ -309,9 +257,9 @@ class Bringing:
         """Hear the rest of what a body has said that has ended well."""
         limit_s = time.monotonic() + _LAST_WORDS_S
         while not turn.settled and time.monotonic() < limit_s and turn.attempts:
-            before = turn.attempts, len(self._later)
+            before = turn.attempts, self.outgoing.is_retried(turn)
             self._hear(_TICK_S)
-            if before != (turn.attempts, len(self._later)):
+            if before != (turn.attempts, self.outgoing.is_retried(turn)):
                 return
         if not turn.settled:
             self._settle(turn, Reply("died", reason="its worker ended without a word"))
@@ -326,22 +274,20 @@ class Bringing:
         self.crew.stop()
         self.crew.reopen()
         self._breaks += 1
-        for other in [turn for turn in self._by_token.values() if turn.running]:
-            self._computing.discard(other.token)
-            other.running, other.token, other.ask = False, 0, None
+        for other in self.outgoing.take_back():
             if other.settled:
                 continue
             if self._breaks > _BREAKS:
                 other.stays = "workers break again and again"
             else:
                 other.attempts -= 1
-                self._later.append((time.monotonic(), other.asset.name))
+                self.outgoing.retry(other)
 
     # Taking over
 
     def _abandoned(self, turn: Turn) -> bool:
         """Tell whether an asset will not run any more, since another has failed."""
-        return self._broken and not turn.running and not turn.settled
+        return self.outgoing.is_over and not turn.running and not turn.settled
 
     def take(self, turn: Turn) -> Record:
         """Take over what came of a cell whose turn has come, or run it here."""

@@ -6,6 +6,8 @@ import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import takewhile
+from typing import NamedTuple
 
 from vibe_magic.capture import mime_types
 from vibe_magic.cell import Facts
@@ -40,6 +42,15 @@ def needed_of(live: Live) -> frozenset[str]:
     return live.asset.cell.facts.reads | needed_names(live.reach)
 
 
+class _Present(NamedTuple):
+    """The process after so many runs, and what no other process can take over of it."""
+
+    runs: int
+    changed: tuple[str, ...]
+    ground: facets.Ground
+    state: facets.State
+
+
 @dataclass
 class Handout:
     """Makes tasks for one run.
@@ -62,17 +73,21 @@ class Handout:
     upstream: Mapping[str, set[str]]
 
     def __post_init__(self) -> None:
+        self._last: _Present | None = None
         self._inputs = Inputs(self.session, self.scratch)
         self._signs = (self.session.store.sign(), self.scratch.sign())
 
     def close(self) -> None:
-        """Remove the files by which bodies tell where they are."""
+        """Remove what only the bodies of this run needed."""
+        self._inputs.close()
         for sign in self._signs:
             with contextlib.suppress(OSError):
                 os.unlink(sign)
 
-    def task(self, turn: Turn, live: Live, token: int, *, forced: bool, abroad: bool) -> Task:
-        """Return the task of an asset.
+    def task(
+        self, turn: Turn, live: Live, token: int, *, forced: bool, abroad: bool, held: bool = False
+    ) -> Task:
+        """Return the task of an asset; one that is held lacks what has yet to be computed.
 
         Raises
         ------
@@ -86,8 +101,7 @@ class Handout:
         if apart:
             settings = replace(settings, cache_dir=self.scratch.root, store=True, ttl=None)
             spec = replace(spec, no_cache=False, ttl_s=None)
-        given = self._given(asset, live)
-        facets.learn(())  # what our own imports have brought is no change of the notebook's
+        given = self._given(asset, live, held)
         return Task(
             token=token,
             name=asset.name,
@@ -100,18 +114,31 @@ class Handout:
             scratch=self.scratch.root,
             secret=session.secret,
             force=apart or spec.force or forced,
+            held=held,
             given=given,
             withheld=self._withheld(asset.name, given),
             signs=self._signs,
             parcels=_parcels(given) if abroad else None,
-            ground=facets.ground(),
-            state=facets.snapshot(session.folder),
+            ground=self._present.ground,
+            state=self._present.state,
             seeded=session.seeded,
             formats=mime_types(session.shell),
             shell=type(session.shell).__name__,
             colors=session.shell.colors,
             count=session.shell.execution_count,
         )
+
+    @property
+    def _present(self) -> _Present:
+        """How the process is, which lasts until code runs."""
+        session = self.session
+        if self._last is None or self._last.runs != session.journal.count:
+            changed = irreversible(session.at_start, in_force(session.shell), imported=True)
+            changed = tuple(what for what in changed if what not in _PASSING)
+            facets.learn(())  # what our own imports have brought is no change of the notebook's
+            ground, state = facets.ground(), facets.snapshot(session.folder)
+            self._last = _Present(session.journal.count, changed, ground, state)
+        return self._last
 
     def _check(self, live: Live) -> None:
         session, blockers = self.session, live.blockers(but="exit")  # a body may end itself
@@ -125,15 +152,15 @@ class Handout:
             raise Stays("it asks which classes there are")
         if blockers:
             raise Stays("; ".join(map(str, blockers)))
-        changed = irreversible(session.at_start, in_force(session.shell), imported=True)
-        changed = tuple(what for what in changed if what not in _PASSING)
-        if changed or session.patches:
-            raise Stays(f"the notebook has changed {', '.join((*changed, *sorted(session.patches)))}")
+        changed = (*self._present.changed, *sorted(session.patches))
+        if changed:
+            raise Stays(f"the notebook has changed {', '.join(changed)}")
 
-    def _given(self, asset: Asset, live: Live) -> tuple[Given, ...]:
-        """Return what the kernel has, then the results that it has not taken over yet."""
+    def _given(self, asset: Asset, live: Live, held: bool) -> tuple[Given, ...]:
+        """Return what the kernel has, then the results that it has not taken over yet, as far as they go."""
         pending = self._pending(asset.name)
-        entries = {turn.asset.name: self._entry(turn) for turn in pending}
+        there = tuple(takewhile(_is_there, pending)) if held else pending
+        entries = {turn.asset.name: self._entry(turn) for turn in there}
         looks = [live, *(self.session.look(turn.asset) for turn in pending)]
         needed = frozenset[str]().union(*map(needed_of, looks), needed_names(live.reach, entries.values()))
         made = {name for turn in pending for name in turn.asset.cell.facts.writes}
@@ -145,7 +172,7 @@ class Handout:
             raise Stays(f"{error.name} cannot be handed to a worker: {why}") from None
         except OSError as error:
             raise Stays(f"its inputs cannot be written ({error.strerror or error})") from None
-        results = (_from(turn.asset, entries[turn.asset.name], needed) for turn in pending)
+        results = (_from(turn.asset, entries[turn.asset.name], needed) for turn in there)
         return (*given, *self._named(live, needed | made), *results)
 
     def _named(self, live: Live, but: frozenset[str]) -> tuple[Given, ...]:
@@ -156,7 +183,8 @@ class Handout:
         values = {name for name in names & user_names(namespace) if not is_code(namespace[name])}
         reach = explore(Facts(reads=frozenset(values)), namespace, memo=self.session.memo)
         with contextlib.suppress(Unpicklable, OSError):
-            return self._inputs.given((values & reach.values.keys()) | (names & set(unread.names)), reach)
+            found = self._inputs.given((values & reach.values.keys()) | (names & set(unread.names)), reach)
+            return tuple(replace(given, spare=True) for given in found)
         return ()
 
     def _withheld(self, name: str, given: Iterable[Given]) -> frozenset[str]:
@@ -165,7 +193,7 @@ class Handout:
         there = frozenset(user_names(self.session.namespace)).union(self.session.unread.names, *bound)
         return there.difference(*(one.names for one in given))
 
-    def _pending(self, name: str) -> list[Turn]:
+    def _pending(self, name: str) -> tuple[Turn, ...]:
         """Return the cells that another needs and that are done but not taken over, in order."""
         found: set[str] = set()
         ahead = [name]
@@ -174,13 +202,17 @@ class Handout:
                 if self.turns.comes(need) and need not in found:
                     found.add(need)
                     ahead.append(need)
-        return [turn for turn in self.turns if turn.asset.name in found]
+        return tuple(turn for turn in self.turns if turn.asset.name in found)
 
     def _entry(self, turn: Turn) -> Entry:
         entry = None if turn.reply is None else self.session.store.at(turn.reply.path)
         if entry is None:
             raise Stays(f"the result of {turn.asset.name} is gone")
         return entry
+
+
+def _is_there(turn: Turn) -> bool:
+    return turn.reply is not None
 
 
 def _from(asset: Asset, entry: Entry, needed: frozenset[str]) -> Given:
@@ -191,6 +223,6 @@ def _from(asset: Asset, entry: Entry, needed: frozenset[str]) -> Given:
 
 def _parcels(given: Iterable[Given]) -> dict[str, Parcel]:
     try:
-        return {one.path: Parcel.of(one.path) for one in given}
+        return {one.path: Parcel.of(one.path) for one in given if one.path}
     except OSError as error:
         raise Stays(f"its inputs cannot be read ({error.strerror})") from None

@@ -7,16 +7,18 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from vibe_magic.identity import Parts, Reach, combine, parts
-from vibe_magic.payload import Context, Owners, pack
+from vibe_magic.payload import Context, Owners, Packed, pack
 from vibe_magic.store import Draft, Entry, Store
 
 from ..kernel import Session
 from ..restore import root_of
-from .task import Given
+from .task import ENCLOSED, Given
 
 __all__ = ["Inputs", "is_code", "needed_names"]
 
 _NAME = "<inputs>"
+_SMALL_BYTES = 1 << 16
+"""Up to this size values go with the task that needs them, which is faster than by way of the store."""
 
 
 def needed_names(reach: Reach, entries: Iterable[Entry] = ()) -> frozenset[str]:
@@ -43,7 +45,14 @@ class Inputs:
     def __init__(self, session: Session, store: Store) -> None:
         self._session = session
         self._store = store
-        self._written: dict[str, Given] = {}
+        self._pieces: dict[str, Given] = {}
+        self._written: list[Entry] = []
+
+    def close(self) -> None:
+        """Remove what was written: nobody reads it any more."""
+        self._store.remove(self._written)
+        self._pieces.clear()
+        self._written.clear()
 
     def given(self, names: Collection[str], reach: Reach) -> tuple[Given, ...]:
         """Return where a body finds these names, code first.
@@ -89,15 +98,23 @@ class Inputs:
         known = [(name, reach.inputs[name].digest if name in reach.inputs else "") for name in values]
         exact = all(digest for _, digest in known)
         key = combine("inputs", repr(known if exact else [(name, id(v)) for name, v in values.items()]))
-        if key not in self._written:
-            context = Context(self._session.namespace, code)
-            packed = pack(values, context)
-            draft = Draft(_NAME, key, key, {"0": packed}, kind="inputs", created_at=self._session.clock())
-            entry = self._store.save(draft)
-            if entry is None:
-                raise OSError("the inputs cannot be stored")
-            self._written[key] = Given(str(entry.path), tuple(values))
-        return self._written[key]
+        if key not in self._pieces:
+            packed = pack(values, Context(self._session.namespace, code))
+            is_small = packed.nbytes <= _SMALL_BYTES and not packed.externals
+            self._pieces[key] = self._enclosed(packed) if is_small else self._saved(packed, key)
+        return self._pieces[key]
+
+    def _enclosed(self, packed: Packed) -> Given:
+        sealed = packed.seal(self._session.secret, ENCLOSED)
+        return Given("", packed.names, content=b"".join(sealed.pieces))
+
+    def _saved(self, packed: Packed, key: str) -> Given:
+        draft = Draft(_NAME, key, key, {"0": packed}, kind="inputs", created_at=self._session.clock())
+        entry = self._store.save(draft)
+        if entry is None:
+            raise OSError("the inputs cannot be stored")
+        self._written.append(entry)
+        return Given(str(entry.path), packed.names)
 
 
 def is_code(value: object) -> bool:

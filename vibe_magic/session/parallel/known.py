@@ -24,11 +24,14 @@ def earlier(wanted: Wanted) -> dict[str, set[str]]:
 
 def durations(session: Session, wanted: Wanted) -> dict[str, float]:
     """Return how long assets took when they ran last, as far as that is known."""
-    found = {}
+    found: dict[str, float] = {}
     for cell in wanted.cells:
-        entries = () if cell.name in wanted.plain else session.store.results(cell.name)
-        if entries:
-            found[cell.name] = entries[0].duration_s
+        ran = session.journal.runs.get(cell.label)
+        last = None if ran is None else ran.entry
+        entries = () if last is not None or cell.name in wanted.plain else session.store.results(cell.name)
+        for entry in (last, *entries):
+            if entry is not None:
+                found.setdefault(cell.name, entry.duration_s)
     return found
 
 

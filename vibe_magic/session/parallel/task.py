@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
+import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +15,36 @@ from vibe_magic.store import Parcel
 
 from ..spec import Spec
 
-__all__ = ["Ask", "Given", "Heard", "Phase", "Reply", "Task"]
+__all__ = ["ENCLOSED", "Ask", "Given", "Heard", "Phase", "Reply", "Rest", "Task"]
+
+
+ENCLOSED = "with the task"
 
 
 @dataclass(frozen=True)
 class Given:
-    """Variables that a body finds in a store.
+    """Variables that a body finds in a store, or here.
 
     Parameters
     ----------
     path : str
-        The directory of an entry.
+        The directory of an entry; empty if they are here.
     names : tuple of str
         Which of its variables.
     source, python : str
         The cell whose definitions come first, as typed and transformed; empty for none.
+    spare : bool
+        Whether the asset can do without: it may run, but must not look for these.
+    content : bytes
+        All these variables, sealed for the place `ENCLOSED`.
     """
 
     path: str
     names: tuple[str, ...]
     source: str = ""
     python: str = ""
+    spare: bool = False
+    content: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,8 @@ class Task:
         The entries that `given` names, by path, for a body that does not see them; None where it should.
     force : bool
         Run it even if a result stands.
+    held : bool
+        Whether the body gets ready and then waits for the `Rest`.
     given : tuple of Given
         What it reads, in the order in which it is to be loaded.
     withheld : frozenset of str
@@ -94,6 +106,7 @@ class Task:
     signs: tuple[str, ...] = ()
     parcels: Mapping[str, Parcel] | None = None
     force: bool = False
+    held: bool = False
     given: tuple[Given, ...] = ()
     withheld: frozenset[str] = frozenset()
     state: Mapping[str, object] = field(default_factory=dict)
@@ -102,6 +115,32 @@ class Task:
     shell: str = ""
     colors: str = "nocolor"
     count: int = 0
+
+    def rest_after(self, held: Task) -> Rest | None:
+        """Return what a body lacks that holds this task as it was before; None if that has changed."""
+        known = len(held.given)
+        if self.given[:known] != held.given or self._fixed() != held._fixed():
+            return None
+        return Rest(self.given[known:], self.withheld)
+
+    def _fixed(self) -> bytes:
+        return pickle.dumps(replace(self, token=0, held=False, given=(), withheld=frozenset()))
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What a body that is held has waited for: it can run.
+
+    Parameters
+    ----------
+    given : tuple of Given
+        What it reads beyond what it was given at first.
+    withheld : frozenset of str or None
+        As of a task; None if that has not changed.
+    """
+
+    given: tuple[Given, ...] = ()
+    withheld: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -121,9 +160,15 @@ class Ask:
 
 
 class Phase(enum.Enum):
-    """The beginning and the end of what is heard of a body."""
+    """How far a body is: it has begun, is ready to run its cell, has run it, has closed the connection.
+
+    A worker has taken it when it waits for its end.
+    """
 
     BEGUN = "begun"
+    TAKEN = "taken"
+    READY = "ready"
+    COMPUTED = "computed"
     GONE = "gone"
 
 

@@ -120,6 +120,11 @@ class Turns:
         return self._all[name]
 
     @property
+    def is_single(self) -> bool:
+        """Whether there has never been more than one."""
+        return len(self._all) == 1
+
+    @property
     def head(self) -> Turn:
         """The one that comes next."""
         return self._all[next(iter(self._ahead))]

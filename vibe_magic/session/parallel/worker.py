@@ -9,7 +9,7 @@ import socket
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from vibe_magic.config import Settings
 from vibe_magic.errors import CorruptEntry
 from vibe_magic.execute import run_body
 from vibe_magic.observe import Lookup, facets
-from vibe_magic.payload import Context
+from vibe_magic.payload import Context, unpack
 from vibe_magic.schedule import LIMITS, receive, send
 from vibe_magic.store import Parcel, Store
 from vibe_magic.trace import Trace
@@ -32,7 +32,7 @@ from ..records import Record
 from ..restore import define, referable
 from ..spec import Spec
 from .shell import BodyShell, make_shell
-from .task import Ask, Given, Heard, Phase, Reply, Task
+from .task import ENCLOSED, Ask, Given, Heard, Phase, Reply, Rest, Task
 
 __all__ = ["body", "prepare"]
 
@@ -75,7 +75,7 @@ def rehearse() -> None:
 
 def _rehearsal(folder: Path, formats: list[str]) -> Task:
     facets.begin(folder)
-    code = "import re\ndef f(x):\n    return x\na = f([1.5, 'text'])\nprint(a)\na"
+    code = "import re\ndef f(x):\n    return x\na = f([1.5, 'text', f])\nprint(a)\na"
     return Task(
         token=0,
         name="a",
@@ -146,7 +146,7 @@ def _settled(task: Task, parcels: Mapping[str, Parcel], folder: Path) -> Task:
         task,
         settings=replace(task.settings, cache_dir=folder / "cache"),
         scratch=folder / "scratch",
-        given=tuple(replace(given, path=paths[given.path]) for given in task.given),
+        given=tuple(replace(given, path=paths.get(given.path, "")) for given in task.given),
         folder=here,
         ground=task.ground.moved(here),
     )
@@ -175,23 +175,21 @@ class _Body:
         shell.colors = task.colors
         self.task = task
         self.shell = shell
-        self._channel = channel
+        self._channel, self._tell = channel, tell
         self._key = ""
+        self._lost: set[str] = set()
         self._granted: bool | None = None
         self._denied = ""
         self.session = Session(shell, lambda: task.settings, lambda name, line: None, secret=task.secret)
         self.session.scratch = Store(task.scratch, secret=task.secret)
-        self.session.store.evicts = self.session.scratch.evicts = False
+        self.session.store.tends = self.session.scratch.tends = False
+        self.session.imported.pass_over()
         self.session.seeded = task.seeded
         self.session.gate = self._ask
         self.session.on_lookup = self._look
         task.ground.take(hidden=LIMITS)
         facets.apply(facets.difference(facets.snapshot(task.folder), task.state))
-        for given in task.given:
-            self._take(given)
-        task.ground.settle()
-        facets.apply(facets.difference(facets.snapshot(task.folder), task.state))
-        shell.listen(tell)
+        self._take(task.given)
 
     def _ask(self, what: str) -> None:
         """Wait for the turn of this asset before anything is changed that others see."""
@@ -204,21 +202,44 @@ class _Body:
 
     def _look(self, found: Lookup) -> None:
         """End the body before a library looks for what is in the kernel only."""
-        missing = sorted(found.words & self.task.withheld) if found.in_notebook else []
+        missing = sorted(found.words & (self.task.withheld | self._lost)) if found.in_notebook else []
         if missing and not self._granted and not self._denied:  # once: what shows the traceback looks, too
             self._denied = f"it reads {missing[0]} by its name in a text"
             raise _NotNow(self._denied)
 
-    def _take(self, given: Given) -> None:
+    def _say(self, phase: Phase) -> None:
+        send(self._channel, Heard(self.task.token, phase))
+
+    def _take(self, given: Iterable[Given]) -> None:
+        """Bind what is read, and undo what loading that has changed of the process."""
+        for one in given:
+            try:
+                self._load(one)
+            except CorruptEntry:
+                if not one.spare:
+                    raise
+                self._lost.update(one.names)
+        self.task.ground.settle()
+        facets.apply(facets.difference(facets.snapshot(self.task.folder), self.task.state))
+
+    def _load(self, given: Given) -> None:
+        namespace = self.session.namespace
+        if given.content:
+            context, secret = Context(namespace, namespace), self.task.secret
+            found = unpack(given.content, context, names=given.names, secret=secret, place=ENCLOSED)
+        else:
+            found = self._stored(given, namespace)
+        namespace.update(found)
+
+    def _stored(self, given: Given, namespace: dict[str, Any]) -> dict[str, object]:
         entry = self.session.store.at(given.path)
         if entry is None:
             raise CorruptEntry("was removed meanwhile", given.path)
-        namespace = self.session.namespace
         mutated = Trace.from_json(entry.trace).mutated if entry.trace else ()
         if given.source:
             define(analyse(given.source, given.python), namespace, self.shell)
         present = {**namespace, **referable(entry, namespace, mutated)}
-        namespace.update(self.session.store.load(entry, Context(namespace, present), given.names))
+        return self.session.store.load(entry, Context(namespace, present), given.names)
 
     def reply(self, shown: list[dict[str, Any]]) -> Reply:
         """Run the asset unless a result stands; what this process does afterwards is not watched."""
@@ -231,6 +252,9 @@ class _Body:
         task, session = self.task, self.session
         asset = Asset(task.name, task.spec, analyse(task.source, task.python), task.cell_id)
         session.registry = Registry({asset.name: asset})
+        if task.held:
+            self._wait(asset)
+        self.shell.listen(self._tell)
         live = session.look(asset)
         against = blockers(session, asset, live)
         if against:
@@ -244,14 +268,33 @@ class _Body:
             assert entry is not None
             return Reply("restored", str(entry.path), duration_s=entry.duration_s)
         self._key = live.key
+        self._say(Phase.READY)
         failed, results = run_body(asset.cell, session.namespace, self.shell)
         sys.stdout.flush()
         sys.stderr.flush()
+        self._say(Phase.COMPUTED)
+        os.nice(_YIELDS)  # to those that begin
         if self._denied:
             raise _NotNow(self._denied)
         record = session.leave(failed, results)
         assert record is not None
         return self._ended(asset, record, shown)
+
+    def _wait(self, asset: Asset) -> None:
+        """Get ready as far as that is possible, and wait for the rest of what is read."""
+        live = self.session.look(asset)
+        if not blockers(self.session, asset, live):  # what these look up is known afterwards
+            decide(self.session, asset, live)
+        _ = self.session.watch  # made now, since that takes a while
+        self._say(Phase.READY)
+        rest: Rest | None = receive(self._channel)
+        if rest is None:
+            raise _NotNow("the kernel is gone")
+        if rest.withheld is not None:
+            self.task = replace(self.task, withheld=rest.withheld)
+        if rest.given:
+            self._take(rest.given)
+            self.session.forget_digests()
 
     def _ended(self, asset: Asset, record: Record, shown: list[dict[str, Any]]) -> Reply:
         """Say what came of a run: a result that can be taken over, a failure, or neither."""
@@ -267,6 +310,7 @@ class _Body:
         return told("refused", reason=reason)
 
 
+_YIELDS = 10
 _TOO_LATE = (
     "its result cannot leave the worker ({reason}), but it has changed files, so it is not run again;"
     " give it --engine local"
