@@ -145,18 +145,22 @@ class Trace:
 
     def to_json(self) -> dict[str, Any]:
         """Return the trace as plain data."""
-        return asdict(self)
+        facts = {side: {ref: asdict(fact) for ref, fact in getattr(self, side).items()} for side in _SIDES}
+        return {**{one.name: getattr(self, one.name) for one in fields(self)}, **facts}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Trace:
         """Rebuild a trace from plain data; unknown fields of other versions are an error."""
         known = {f.name for f in fields(cls)}
         values = {key: value for key, value in data.items() if key in known}
-        for side in ("inputs", "outputs"):
+        for side in _SIDES:
             values[side] = {ref: _fact(data) for ref, data in values.get(side, {}).items()}
         for listed in ("deleted", "mutated", "unknown", "refused"):
             values[listed] = tuple(values.get(listed, ()))
         return cls(**values)
+
+
+_SIDES = ("inputs", "outputs")
 
 
 def _fact(data: Mapping[str, Any]) -> Fact:

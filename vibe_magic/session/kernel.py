@@ -76,6 +76,7 @@ class Session:
         self.records = self.telling.records
         self.folder = os.getcwd()
         self.saved = Saved()
+        self._stores: dict[Path, Store] = {}
         self.result: object = None
         self.imported = Imported()
         facets.begin(self.folder)
@@ -130,10 +131,6 @@ class Session:
         """Return something that sees which files a run touches; runs within runs need one each."""
         skip = (str(self.settings.cache_dir),)
         return Watch(self.files, skip, gate=self.gate, on_lookup=self.on_lookup)
-
-    @cached_property
-    def _stores(self) -> dict[Path, Store]:
-        return {}
 
     @cached_property
     def secret(self) -> bytes:
@@ -304,7 +301,7 @@ class Session:
         live = self.look(asset)
         against = blockers(self, asset, live)
         if against:
-            self._begin(asset, live, (), against, direct)
+            self.begin(asset, live, (), against, direct)
             return False
         verdict = decide(self, asset, live, force)
         if verdict.entry is None:
@@ -314,7 +311,7 @@ class Session:
             causes = hits.restored(self, asset, verdict, started_s, direct=direct)
             if not causes:
                 return True
-        self._begin(asset, live, causes, (), direct)
+        self.begin(asset, live, causes, (), direct)
         return False
 
     def forget_digests(self) -> None:
@@ -335,7 +332,7 @@ class Session:
         self._current = Current(run, label, None)
         run.start()
 
-    def _begin(
+    def begin(
         self,
         asset: Asset,
         live: Live,
@@ -343,6 +340,7 @@ class Session:
         blockers: tuple[Blocker, ...],
         direct: bool,
     ) -> None:
+        """Meet an asset that runs, since no result stands or some reason not to keep any does."""
         if self.unread.before(live):
             live = self.look(asset)
         if self.journal.consumed(asset.label) & set(live.reach.inputs):

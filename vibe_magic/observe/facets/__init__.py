@@ -163,7 +163,7 @@ class Ground(NamedTuple):
             raw_environ().pop(_raw(name), None)
         for name in os.environ.keys() - self.environ.keys():
             del os.environ[name]
-        os.environ.update(self.environ)
+        os.environ.update({name: text for name, text in self.environ.items() if os.environ.get(name) != text})
         self.settle()
         begin(self.origin.base)
         raw = {_raw(name): _raw(text) for name, text in self.origin.environ.items()}

@@ -9,6 +9,7 @@ import pickle
 import socket
 import tempfile
 import threading
+import time
 import weakref
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,8 @@ from .task import Heard, Phase, Rest, Task
 
 __all__ = ["Crew", "begin_nursery"]
 
+_ATTEND_S = 0.25
+"""After which a worker waits for a body that has not said it is ready; before, both would want the cores."""
 _BODY = "vibe_magic.session.parallel.worker:body"
 PRELOAD = "vibe_magic.session.parallel.worker:prepare"
 
@@ -71,6 +74,7 @@ class Crew:
         self._bodies: dict[int, socket.socket] = {}
         self._unsaid: dict[int, object] = {}
         self._rests: dict[int, Rest] = {}
+        self._unattended: dict[int, float] = {}
         self._lock = threading.Lock()
         self.channel = Channel(self._hear)
         self.folder = Path(tempfile.mkdtemp(prefix="vibe_magic_"))
@@ -98,22 +102,23 @@ class Crew:
         if begun and waits:
             self.release(task.token, timeout_s, Rest())
         elif begun:
-            self._submit(self._named(task.token), timeout_s, begun=True)
+            self._unattended[task.token] = time.monotonic()
         else:
             self._submit(self._order(task, modules), timeout_s)
 
     def release(self, token: int, timeout_s: float | None, rest: Rest) -> None:
         """Let a body run that is held: at once, or when a worker waits for it and keeps its time."""
-        greeting = None
         if self._waits(timeout_s):
             self._rests[token] = rest
-            greeting = Heard(token, Phase.TAKEN)
+            self._attend(token, timeout_s, Heard(token, Phase.TAKEN))
         else:
             self.say(token, rest)
-        self._submit(self._named(token), timeout_s, begun=True, greeting=greeting)
+            self._unattended[token] = time.monotonic()
 
     def next(self, timeout_s: float | None = None) -> Any:
-        """Return what is heard or ended next; None if nothing is in time."""
+        """Return what is heard or ended next; None if nothing is in time, or has been for a while."""
+        if self._unattended:
+            timeout_s = _ATTEND_S if timeout_s is None else min(timeout_s, _ATTEND_S)
         item = self.workers.next(timeout_s)
         if isinstance(item, Ended):
             token, is_far = int(str(item.token)), getattr(item.value, "is_far", False)
@@ -121,6 +126,7 @@ class Crew:
                 self.is_near = False
             if token in self._rests or not is_far:  # else it runs, and nobody waits for it
                 self.forget(token)
+        self._attend_due(item)
         return item
 
     def runs(self, token: int) -> bool:
@@ -133,6 +139,7 @@ class Crew:
             for known in (self._bodies, self._unsaid, self._rests):
                 known.pop(token, None)
             sock = self._begun.pop(token, None)
+        self._unattended.pop(token, None)
         if sock is not None:
             hang_up(sock)
 
@@ -163,6 +170,20 @@ class Crew:
             self._begun[task.token] = self.nursery.order(order)
         return task.token in self._begun
 
+    def _attend_due(self, item: object) -> None:
+        """Have workers wait for bodies that have got ready, or should have."""
+        heard = item.token if isinstance(item, Heard) and item.what in (Phase.READY, Phase.GONE) else None
+        due_s = time.monotonic() - _ATTEND_S
+        for token, since_s in list(self._unattended.items()):
+            if token == heard or since_s <= due_s:
+                self._attend(token)
+
+    def _attend(self, token: int, timeout_s: float | None = None, greeting: object = None) -> None:
+        """Have a worker wait for a body."""
+        self._unattended.pop(token, None)
+        order = Order("", b"", self.channel.address, (), token)  # tells which one is meant
+        self._submit(order, timeout_s, begun=True, greeting=greeting)
+
     def _submit(
         self, order: Order, timeout_s: float | None, *, begun: bool = False, greeting: object = None
     ) -> None:
@@ -172,10 +193,6 @@ class Crew:
 
     def _order(self, task: Task, modules: tuple[str, ...]) -> Order:
         return Order(_BODY, pickle.dumps(task), self.channel.address, modules, task.token)
-
-    def _named(self, token: int) -> Order:
-        """Return what tells which order is meant."""
-        return Order("", b"", self.channel.address, (), token)
 
     def _hear(self, message: Heard | None, sock: socket.socket) -> None:
         if message is None:

@@ -8,10 +8,11 @@ runs its cell the moment it is told to.
 from __future__ import annotations
 
 import enum
+import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vibe_magic.schedule import ReadyQueue
 from vibe_magic.store import Store
@@ -28,6 +29,9 @@ __all__ = ["Outgoing"]
 
 _SPARE = 8
 """How many bodies get ready, or have their results stored, beside those that run."""
+_CORES = os.cpu_count() or 1
+_READY_S = 0.05
+"""How long others wait at most until a body is ready: it may wait itself, for who computes the same."""
 
 
 class _Stage(enum.Enum):
@@ -54,6 +58,8 @@ class _Body:
         Whether something that the cell needs had yet to be computed.
     ready : bool
         Whether it has loaded what it was given.
+    since_s : float
+        When it was ordered, by `time.monotonic`.
     """
 
     turn: Turn
@@ -62,6 +68,7 @@ class _Body:
     runs: int
     lacks: bool
     ready: bool = False
+    since_s: float = field(default_factory=time.monotonic)
 
 
 class Outgoing:
@@ -112,7 +119,9 @@ class Outgoing:
     @property
     def due_s(self) -> Iterator[float]:
         """When something is to be tried once more, by `time.monotonic`."""
-        return (due_s for due_s, _ in self._later)
+        yield from (due_s for due_s, _ in self._later)
+        if self._is_crowded:
+            yield min(body.since_s for body in self._unready()) + _READY_S
 
     def turn(self, token: int) -> Turn | None:
         """Return the turn that a body works for; None if nobody waits for that body any more."""
@@ -129,7 +138,7 @@ class Outgoing:
         for due in [item for item in self._later if item[0] <= now_s]:
             self._later.remove(due)
             self._queue.put_back(due[1])
-        while not self.is_over and self._is_room():
+        while not self.is_over and self._is_room() and not self._is_crowded:
             name = self._queue.take()
             if name is None:
                 break
@@ -316,6 +325,17 @@ class Outgoing:
         """Tell whether one more cell may run; results on their way into the store do not pile up either."""
         at_work, leaving = len(self._at(_Stage.AT_WORK)), len(self._at(_Stage.LEAVING))
         return at_work < self._crew.workers.n_jobs and at_work + leaving < self._most
+
+    @property
+    def _is_crowded(self) -> bool:
+        """Tell whether all cores are at getting bodies ready: one more would make each of them late."""
+        return len(self._unready()) >= _CORES
+
+    def _unready(self) -> list[_Body]:
+        """Return the bodies that run here and are not ready, unless that takes long."""
+        limit_s = time.monotonic() - _READY_S
+        unready = (body for body in self._at(_Stage.AT_WORK) if not body.ready and body.since_s > limit_s)
+        return [body for body in unready if self._crew.runs(body.task.token)]
 
     def _at(self, stage: _Stage) -> list[_Body]:
         return [body for body in self._bodies.values() if body.stage is stage]

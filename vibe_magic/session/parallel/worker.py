@@ -18,7 +18,7 @@ from typing import Any
 from vibe_magic.cell import analyse
 from vibe_magic.config import Settings
 from vibe_magic.errors import CorruptEntry
-from vibe_magic.execute import run_body
+from vibe_magic.execute import Blocker, run_body
 from vibe_magic.observe import Lookup, facets
 from vibe_magic.payload import Context, unpack
 from vibe_magic.schedule import LIMITS, receive, send
@@ -27,7 +27,9 @@ from vibe_magic.trace import Trace
 
 from ..asset import Asset, Registry
 from ..decision import blockers, decide
+from ..hits import locked
 from ..kernel import Session
+from ..live import Live
 from ..records import Record
 from ..restore import define, referable
 from ..spec import Spec
@@ -252,21 +254,19 @@ class _Body:
         task, session = self.task, self.session
         asset = Asset(task.name, task.spec, analyse(task.source, task.python), task.cell_id)
         session.registry = Registry({asset.name: asset})
-        if task.held:
-            self._wait(asset)
+        live, against = self._seen(asset)
+        if task.held and self._wait(asset, live, against):
+            live, against = self._seen(asset)
         self.shell.listen(self._tell)
-        live = session.look(asset)
-        against = blockers(session, asset, live)
         if against:
             run_body(asset.cell, session.namespace, self.shell)  # which may end this process, not the kernel
             return Reply("refused", reason="; ".join(map(str, against)))
         verdict = decide(session, asset, live, task.force)
+        if verdict.entry is None:
+            verdict = locked(session, asset, live, verdict)
         if verdict.entry is not None:
             return Reply("restored", str(verdict.entry.path), duration_s=verdict.entry.duration_s)
-        if session.serve(asset, force=task.force, direct=False):
-            entry = session.journal.runs[asset.label].entry
-            assert entry is not None
-            return Reply("restored", str(entry.path), duration_s=entry.duration_s)
+        session.begin(asset, live, verdict.causes, (), direct=False)
         self._key = live.key
         self._say(Phase.READY)
         failed, results = run_body(asset.cell, session.namespace, self.shell)
@@ -280,11 +280,15 @@ class _Body:
         assert record is not None
         return self._ended(asset, record, shown)
 
-    def _wait(self, asset: Asset) -> None:
-        """Get ready as far as that is possible, and wait for the rest of what is read."""
+    def _seen(self, asset: Asset) -> tuple[Live, tuple[Blocker, ...]]:
+        """Return the present as the asset sees it, and what stands against keeping any result of that."""
         live = self.session.look(asset)
-        if not blockers(self.session, asset, live):  # what these look up is known afterwards
-            decide(self.session, asset, live)
+        return live, blockers(self.session, asset, live)
+
+    def _wait(self, asset: Asset, live: Live, against: tuple[Blocker, ...]) -> bool:
+        """Get ready as far as that is possible; wait for the rest of what is read, and tell if any came."""
+        if not against:
+            decide(self.session, asset, live)  # what this looks up is known afterwards
         _ = self.session.watch  # made now, since that takes a while
         self._say(Phase.READY)
         rest: Rest | None = receive(self._channel)
@@ -295,6 +299,7 @@ class _Body:
         if rest.given:
             self._take(rest.given)
             self.session.forget_digests()
+        return bool(rest.given)
 
     def _ended(self, asset: Asset, record: Record, shown: list[dict[str, Any]]) -> Reply:
         """Say what came of a run: a result that can be taken over, a failure, or neither."""
