@@ -330,6 +330,28 @@ def test_what_joblib_selects_is_used(notebook: Notebook) -> None:
     assert notebook["who"] not in (0, os.getpid())
 
 
+class Meddling(joblib._parallel_backends.ThreadingBackend):
+    """Does to this process what some libraries do to have workers."""
+
+    def configure(self, *args: object, **options: object) -> int:
+        signal.signal(signal.SIGUSR2, lambda *_: None)
+        return super().configure(*args, **options)
+
+
+def test_what_a_backend_changes_of_the_process_keeps_no_asset_in_the_kernel(notebook: Notebook) -> None:
+    joblib.register_parallel_backend("meddling", Meddling)
+    before = signal.getsignal(signal.SIGUSR2)
+    notebook.run("%%asset a\na = 1", "a")
+    try:
+        (record,) = vibe_magic.run("a", n_jobs=2, engine="meddling", force=True)
+        assert (record.action, record.stayed) == ("ran", "")
+        notebook.run("import signal\nsignal.signal(signal.SIGUSR2, signal.SIG_IGN)", "own")
+        (record,) = vibe_magic.run("a", n_jobs=2, engine="meddling", force=True)
+        assert record.stayed == "the notebook has changed a signal handler"
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+
+
 def test_what_workers_were_given_goes_with_the_run(
     notebook: Notebook, monkeypatch: pytest.MonkeyPatch
 ) -> None:

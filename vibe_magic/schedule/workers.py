@@ -7,6 +7,7 @@ that depend on results of earlier ones.
 
 from __future__ import annotations
 
+import importlib
 import os
 import queue
 import threading
@@ -139,6 +140,7 @@ class Workers:
         import joblib
 
         try:
+            _introduce(self.engine)
             with joblib.parallel_config(backend=self.engine) if self.engine else nullcontext():
                 parallel = joblib.Parallel(self._asked, initializer=end_with, initargs=(os.getpid(),))
                 if getattr(parallel._backend, "supports_inner_max_num_threads", False):
@@ -170,6 +172,17 @@ class Workers:
                 self._ended.put(Ended(token, error=error or RuntimeError("it was cancelled")))
 
         return ended
+
+
+_INTRODUCED_BY = {"ray": ("ray.util.joblib:register_ray", "ray.experimental.tqdm_ray:instance")}
+"""Where backends get their names that joblib does not know by itself; and what changes the process at once
+instead of while cells run: Ray puts a `print` of its own in place once a worker has logged."""
+
+
+def _introduce(engine: str) -> None:
+    for name in _INTRODUCED_BY.get(engine, ()):
+        module, _, function = name.partition(":")
+        getattr(importlib.import_module(module), function)()
 
 
 def _outcome(token: Hashable, result: Callable[[], Any]) -> Ended:

@@ -124,12 +124,12 @@ def workers_of(session: Session, n_jobs: int | None, engine: str) -> Crew | None
     count = n_jobs or selected_jobs or settings.n_jobs
     if count == 1 and (n_jobs or not (selected or chosen)):
         return None
-    from .parallel import Crew
+    from .parallel import employ
 
     plan = (-1 if count == 1 else count, chosen, selected)
     if session.crew is None or session.crew.plan != plan:
         session.dismiss()
-        session.crew = Crew(*plan)
+        session.crew = employ(session, *plan)
     crew: Crew = session.crew
     return crew
 

@@ -15,6 +15,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -292,3 +293,24 @@ def test_state_of_the_process(base: Path) -> None:
     facets.learn(set())
     facets.apply({"<environ>": {"VM_TEST": DEFAULT}})
     assert "VM_TEST" not in os.environ
+
+
+def test_a_ground_loads_nothing_for_the_sake_of_warning_filters(base: Path) -> None:
+    module = ModuleType("vm_heavy")
+    module.Odd = type("Odd", (UserWarning,), {"__module__": "vm_heavy"})  # type: ignore[attr-defined]
+    sys.modules["vm_heavy"] = module
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "brought", module.Odd)
+        facets.begin(base)
+        warnings.filterwarnings("error", "own", module.Odd)
+        there = pickle.dumps((facets.ground(), facets.snapshot(base, names=("<warnings>",))))
+        del sys.modules["vm_heavy"]
+        ground, state = pickle.loads(there)
+        ground.take()
+        assert facets.snapshot(base, names=("<warnings>",)) == state
+        assert "vm_heavy" not in sys.modules
+        sys.modules["vm_heavy"] = module  # as something that is read has loaded it
+        ground.settle()
+        assert facets.snapshot(base, names=("<warnings>",)) == state
+        assert [entry[2] for entry in warnings.filters[:2]] == [module.Odd, module.Odd]
+    del sys.modules["vm_heavy"]

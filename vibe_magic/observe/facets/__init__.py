@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from .facet import DEFAULT, Default, Facet, Origin, levels, raw_environ
+from .filters import described, standing
 from .generators import GENERATORS
 from .libraries import LIBRARIES
 from .process import PROCESS
@@ -124,8 +125,11 @@ class Facets:
 
     def ground(self) -> Ground:
         """Return what another process needs in order to stand where this one does."""
-        present = tuple(sys.path), dict(os.environ), list(warnings.filters), levels(), sys.dont_write_bytecode
-        return Ground(replace(self._origin, raw_environ={}), *present)
+        origin = self._origin
+        own, library = (list(map(described, found)) for found in (origin.filters, origin.library))
+        origin = replace(origin, raw_environ={}, filters=own, library=library)
+        filters = list(map(described, warnings.filters))
+        return Ground(origin, tuple(sys.path), dict(os.environ), filters, levels(), sys.dont_write_bytecode)
 
 
 class Ground(NamedTuple):
@@ -137,6 +141,7 @@ class Ground(NamedTuple):
         The process before the notebook changed anything.
     path, environ, filters, levels : various
         The search path, the environment, the warning filters and the levels of loggers as they are.
+        All filters, those of the origin, too, are plain data.
     spares_bytecode : bool
         Whether imports leave no byte code behind.
     """
@@ -164,10 +169,10 @@ class Ground(NamedTuple):
         for name in os.environ.keys() - self.environ.keys():
             del os.environ[name]
         os.environ.update({name: text for name, text in self.environ.items() if os.environ.get(name) != text})
-        self.settle()
         begin(self.origin.base)
         raw = {_raw(name): _raw(text) for name, text in self.origin.environ.items()}
         _current[0]._origin = replace(self.origin, raw_environ=raw)
+        self.settle()
 
     def moved(self, base: str) -> Ground:
         """Return the same ground in another directory, for a machine where the original is missing."""
@@ -177,10 +182,14 @@ class Ground(NamedTuple):
 
     def settle(self) -> None:
         """Undo what imports have added since: that process had imported the same before."""
-        warnings.filters[:] = self.filters  # type: ignore[index]
+        here = _current[0]
+        here._origin.filters = standing(self.origin.filters)
+        here._origin.library = standing(self.origin.library)
+        warnings.filters[:] = standing(self.filters)  # type: ignore[index]
         getattr(warnings, "_filters_mutated", lambda: None)()
         for name in levels().keys() | self.levels.keys():
             logging.getLogger(name).setLevel(self.levels.get(name, logging.NOTSET))
+        here._filters, here._levels = list(warnings.filters), levels()
 
 
 def _raw(text: str) -> Any:

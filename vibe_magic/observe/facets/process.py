@@ -7,7 +7,6 @@ import importlib
 import locale
 import logging
 import os
-import re
 import sys
 import time
 import warnings
@@ -18,6 +17,7 @@ from vibe_magic import collector
 
 from ..paths import relative, resolve
 from .facet import DEFAULT, Default, Facet, Origin, levels, raw_environ, unlike
+from .filters import described, filter_of
 
 __all__ = ["PROCESS"]
 
@@ -92,8 +92,8 @@ def _get_filters(origin: Origin) -> object:
     if present == origin.filters:
         return DEFAULT
     kept = _shared_end(present, origin.filters)
-    own = [_described(entry) for entry in present[: len(present) - len(kept)]]
-    dropped = [_described(entry) for entry in origin.filters if entry not in kept]
+    own = [described(entry) for entry in present[: len(present) - len(kept)]]
+    dropped = [described(entry) for entry in origin.filters if entry not in kept]
     return (tuple(own), tuple(dropped))
 
 
@@ -112,31 +112,9 @@ def _shared_end(present: Sequence[Any], original: Sequence[Any]) -> list[Any]:
 
 def _set_filters(value: Any, origin: Origin) -> None:
     own, dropped = ((), ()) if isinstance(value, Default) else value
-    kept = [entry for entry in origin.filters if _described(entry) not in dropped]
-    warnings.filters[:] = [*map(_filter, own), *origin.library, *kept]  # type: ignore[index]
+    kept = [entry for entry in origin.filters if described(entry) not in dropped]
+    warnings.filters[:] = [*map(filter_of, own), *origin.library, *kept]  # type: ignore[index]
     getattr(warnings, "_filters_mutated", lambda: None)()
-
-
-def _described(entry: Sequence[Any]) -> tuple[Any, ...]:
-    action, message, category, module, line = entry
-    qualified = (category.__module__, category.__qualname__)
-    return (action, _pattern(message), qualified, _pattern(module), line)
-
-
-def _pattern(value: Any) -> Any:
-    return (value.pattern, value.flags) if isinstance(value, re.Pattern) else value
-
-
-def _filter(described: Sequence[Any]) -> tuple[Any, ...]:
-    action, message, (module_name, name), module, line = described
-    category: Any = importlib.import_module(module_name)
-    for part in name.split("."):
-        category = getattr(category, part)
-    return (action, _compiled(message), category, _compiled(module), line)
-
-
-def _compiled(value: Any) -> Any:
-    return re.compile(*value) if isinstance(value, tuple) else value
 
 
 def _get_levels(origin: Origin) -> object:

@@ -13,8 +13,8 @@ from __future__ import annotations
 from .ahead import Ahead
 from .background import Background
 from .bring import Bringing
-from .crew import Crew, begin_nursery
+from .crew import Crew, begin_nursery, employ
 from .single import run_apart
 from .turns import Wanted
 
-__all__ = ["Ahead", "Background", "Bringing", "Crew", "Wanted", "begin_nursery", "run_apart"]
+__all__ = ["Ahead", "Background", "Bringing", "Crew", "Wanted", "begin_nursery", "employ", "run_apart"]

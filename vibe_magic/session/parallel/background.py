@@ -10,7 +10,7 @@ from ..asset import Asset
 from ..kernel import Session
 from ..records import Record
 from .bring import Bringing
-from .crew import Crew
+from .crew import employ
 from .turns import Turn, Wanted
 
 __all__ = ["Background"]
@@ -34,7 +34,7 @@ class Background:
         cells = (*(turn.asset for turn in turns), asset)
         known = {turn.asset.name: turn.reply for turn in turns if turn.reply is not None}
         graph = Graph(tuple(cell.node() for cell in cells))
-        self._crew = Crew(_SIDE_BY_SIDE, asset.spec.engine or "threading")
+        self._crew = employ(session, _SIDE_BY_SIDE, asset.spec.engine or "threading")
         self._bringing = Bringing(session, self._crew, Wanted(cells, graph, live=True, known=known))
         self._turn: Turn = self._bringing.turns[asset.name]
         self._bringing.outgoing.give()

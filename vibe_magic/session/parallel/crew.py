@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from vibe_magic.execute import in_force
 from vibe_magic.schedule import (
     Call,
     Channel,
@@ -30,14 +31,24 @@ from vibe_magic.schedule import (
     supervise,
 )
 
+from ..kernel import Session
 from .task import Heard, Phase, Rest, Task
 
-__all__ = ["Crew", "begin_nursery"]
+__all__ = ["Crew", "begin_nursery", "employ"]
 
 _ATTEND_S = 0.25
 """After which a worker waits for a body that has not said it is ready; before, both would want the cores."""
 _BODY = "vibe_magic.session.parallel.worker:body"
 PRELOAD = "vibe_magic.session.parallel.worker:prepare"
+
+
+def employ(session: Session, n_jobs: int | None, engine: str, selected: object = None) -> Crew:
+    """Return new workers; what their backend changes of this process is no doing of the notebook."""
+    before = in_force(session.shell)
+    crew = Crew(n_jobs, engine, selected)
+    after, known = in_force(session.shell), session.at_start
+    known.update({name: value for name, value in after.items() if known.get(name) == before.get(name)})
+    return crew
 
 
 def begin_nursery() -> None:
