@@ -124,24 +124,30 @@ def test_one_that_is_killed_while_it_waits_has_not_been_tried(notebook: Notebook
     assert notebook["b"] == 2
 
 
-@pytest.mark.parametrize("engine", ["loky", "multiprocessing"])
-def test_workers_that_are_killed_while_a_body_waits_are_replaced(
-    notebook: Notebook,
-    watched: Watched,
-    engine: str,
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("engine", "others"),
+    [("loky", "bodies|tracker"), ("multiprocessing", "bodies|tracker"), ("threading", "^(?!.*bodies)")],
+)
+def test_workers_that_are_killed_cost_no_asset(
+    notebook: Notebook, watched: Watched, engine: str, others: str
 ) -> None:
     notebook.run("%%asset a\nwait('b_is_ready'); a = GO", "a")
     notebook.run("%%asset b\nb = a + 1", "b")
     notebook.run("GO = 1", "go")
+    killed = []
 
     def kill() -> None:
-        for child in psutil.Process().children():
-            if not re.search("bodies|tracker", " ".join(child.cmdline())):
-                child.kill()
+        below = psutil.Process().children()
+        killed[:] = [one for one in below if not re.search(others, " ".join(one.cmdline()))]
+        for one in killed:
+            one.kill()
 
     watched.then["b", "ready"] = kill
-    vibe_magic.run(n_jobs=2, engine=engine, keep_going=True)
-    vibe_magic.run(n_jobs=2, engine=engine)
+    records = vibe_magic.run(n_jobs=2, engine=engine)
+    assert killed
+    assert {record.action for record in records} <= {"ran", "restored"}
+    assert {record.stayed for record in records} == {""}
     assert notebook["b"] == 2
 
 

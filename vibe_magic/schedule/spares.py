@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
+import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ from .wire import Order, receive, send
 __all__ = ["Spares", "nothing"]
 
 _WANTED = 4
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass
@@ -69,16 +72,20 @@ class Spares:
 
     def _fork(self, close: Callable[[], None], ready: Callable[[], None]) -> tuple[int, socket.socket]:
         ours, theirs = socket.socketpair()
+        parent = os.getpid()
         pid = os.fork()
         if pid:
             theirs.close()
             return pid, ours
         status = 1
         try:
+            _end_with(parent)
             ours.close()
             close()
             self.discard()
             status = self._obey(theirs, ready)
+        except ConnectionError:
+            pass  # nobody waits for it any more
         except BaseException:  # noqa: BLE001 - nothing else would tell of it
             traceback.print_exc()
         finally:
@@ -94,6 +101,14 @@ class Spares:
             return 0
         os.setpgid(0, 0)
         return self.run(order)
+
+
+def _end_with(parent: int) -> None:
+    """Have the system end this process with the one that it was forked from, where it can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
 
 
 def nothing() -> None:

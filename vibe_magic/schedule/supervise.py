@@ -123,7 +123,7 @@ def _wait(sock: socket.socket, timeout_s: float | None) -> int | None:
     Raises
     ------
     RuntimeError
-        It was never begun.
+        It was never begun, or the process that has forked it is gone.
     """
     begun, _, _ = select.select([sock], [], [], _START_LIMIT_S)
     if not begun or receive(sock) is None:
@@ -132,7 +132,9 @@ def _wait(sock: socket.socket, timeout_s: float | None) -> int | None:
     if not ready:
         return None
     status = receive(sock)
-    return -9 if status is None else int(status)
+    if status is None:
+        raise RuntimeError("the process that it was forked from is gone")
+    return int(status)
 
 
 class _Collector:

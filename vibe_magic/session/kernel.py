@@ -78,7 +78,6 @@ class Session:
         self.saved = Saved()
         self._stores: dict[Path, Store] = {}
         self.result: object = None
-        self.imported = Imported()
         facets.begin(self.folder)
         self.at_start = dict(in_force(shell))
         self._settings = settings
@@ -86,7 +85,7 @@ class Session:
         self.additions = Additions(shell)
         self.patches: dict[str, Patch | Registration] = {}
         self.spare: list[Watch] = []
-        self.memo = Memo()
+        self.imported, self.memo = Imported(), Memo()
         self.seeded: frozenset[str] = frozenset()
         self._current: Current | None = None
         self._traced: dict[str, tuple[Trace, Entry]] = {}

@@ -144,17 +144,26 @@ def test_bodies_that_speak_to_others_are_left_alone(nursery, heard):
     nursery.clear("/another/channel")
     assert supervise(call(nursery, channel.address, ("say", 1))).status == 0
     assert psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    nursery.clear(channel.address)
 
 
-def test_bodies_end_with_the_nursery(nursery, heard):
+@pytest.mark.parametrize("end", [Nursery.close, lambda nursery: nursery.process.kill()])
+def test_bodies_end_with_the_nursery(nursery, heard, end):
     channel, said = heard
     found: queue.SimpleQueue = queue.SimpleQueue()
     order = call(nursery, channel.address, ("sleep", 60))
-    threading.Thread(target=lambda: found.put(supervise(order))).start()
+
+    def wait():
+        try:
+            supervise(order)
+        except RuntimeError as error:
+            found.put(str(error))
+
+    threading.Thread(target=wait).start()
     pid = said.get(timeout=10)
-    nursery.close()
+    end(nursery)
     assert gone(pid)
-    assert found.get(timeout=5).status == -9
+    assert found.get(timeout=5) == "the process that it was forked from is gone"
 
 
 def test_a_nursery_ends_with_the_process_that_started_it():

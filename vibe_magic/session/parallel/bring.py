@@ -265,23 +265,28 @@ class Bringing:
             self._settle(turn, Reply("died", reason="its worker ended without a word"))
 
     def _lose(self, turn: Turn, ended: Ended) -> None:
-        if ended.error is not None:
+        """Blame a cell whose body has died; if only its worker has, which ran nothing, nobody is to blame."""
+        if ended.error is None:
+            self._settle(turn, Reply("died", reason=death(ended)))
+        elif self.crew.is_near:
+            self._replace_workers(turn)
+        else:
             self._replace_workers()
-        self._settle(turn, Reply("died", reason=death(ended)))
+            self._settle(turn, Reply("died", reason=death(ended)))
 
-    def _replace_workers(self) -> None:
-        """End all bodies and get new workers; what the others were at is given out again, a few times."""
+    def _replace_workers(self, *lost: Turn) -> None:
+        """End all bodies and get new workers; what was in work is given out again, a few times."""
         self.crew.stop()
         self.crew.reopen()
         self._breaks += 1
-        for other in self.outgoing.take_back():
-            if other.settled:
+        for turn in (*lost, *self.outgoing.take_back()):
+            if turn.settled:
                 continue
             if self._breaks > _BREAKS:
-                other.stays = "workers break again and again"
+                turn.stays = "workers break again and again"
             else:
-                other.attempts -= 1
-                self.outgoing.retry(other)
+                turn.attempts -= 1
+                self.outgoing.retry(turn)
 
     # Taking over
 
