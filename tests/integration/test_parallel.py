@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import joblib
@@ -350,6 +350,45 @@ def test_what_a_backend_changes_of_the_process_keeps_no_asset_in_the_kernel(note
         assert record.stayed == "the notebook has changed a signal handler"
     finally:
         signal.signal(signal.SIGUSR2, before)
+
+
+class Losing(joblib._parallel_backends.ThreadingBackend):
+    """Loses the worker that gets the first call."""
+
+    lost = 0
+
+    def submit(self, call: Callable[[], object], callback: Callable[..., object] | None = None) -> object:
+        Losing.lost += 1
+        return super().submit(self._die if Losing.lost == 1 else call, callback)
+
+    def _die(self) -> None:
+        raise RuntimeError("lost")
+
+
+def test_a_worker_that_is_lost_before_it_has_said_anything_costs_no_asset(notebook: Notebook) -> None:
+    joblib.register_parallel_backend("losing", Losing)
+    notebook.run("%%asset a\na = 1", "a")
+    (record,) = vibe_magic.run("a", n_jobs=2, engine="losing", force=True)
+    assert (record.action, record.stayed, record.note) == ("ran", "", "")
+    assert Losing.lost > 1
+
+
+def test_a_package_that_hooks_imports_to_find_its_modules_keeps_no_asset_in_the_kernel(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("tlz", "toolz")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    before = len(sys.meta_path)
+    notebook.run("from tlz import first", "package")
+    assert len(sys.meta_path) > before
+    notebook.run("%%asset a\na = first([1, 2])", "a")
+    (record,) = vibe_magic.run("a", n_jobs=2, engine="threading", force=True)
+    assert (record.action, record.stayed) == ("ran", "")
+    notebook.run("class Finder:\n    find_spec = staticmethod(lambda *_: None)", "class")
+    notebook.run("import sys\nsys.meta_path.append(Finder)", "own")
+    (record,) = vibe_magic.run("a", n_jobs=2, engine="threading", force=True)
+    assert record.stayed == "the notebook has changed an import hook"
 
 
 def test_what_workers_were_given_goes_with_the_run(

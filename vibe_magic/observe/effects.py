@@ -15,6 +15,8 @@ from typing import Any
 
 from vibe_magic.modules import is_local
 
+from .hooks import added_hooks
+
 __all__ = ["Effects", "counts", "effects", "irreversible", "is_own"]
 
 _STREAMS = ("stdin", "stdout", "stderr")
@@ -53,7 +55,7 @@ def effects(shell: Any = None) -> Effects:
     found["threading.excepthook"] = id(threading.excepthook)
     found["warnings.showwarning"] = id(warnings.showwarning)
     found["a signal handler"] = tuple(map(id, map(signal.getsignal, _SIGNALS)))
-    found["an import hook"] = tuple(map(id, [*sys.meta_path, *sys.path_hooks]))
+    found["an import hook"] = added_hooks()
     found["builtins"] = {k: id(v) for k, v in vars(builtins).items() if k not in _PASSING}
     found["logging handlers"] = _logging_outlets()
     found["an open figure"] = _figures()

@@ -1,4 +1,4 @@
-"""Hear of each module right after its file has run, and of what it touched and wrote meanwhile.
+"""Hear of each module right after its file has run, and of what it touched, wrote and hooked meanwhile.
 
 No audit event tells of that. The loader of source files is one class for all finders, so its one method
 that runs a file is where to listen.
@@ -18,6 +18,7 @@ from vibe_magic.methods import Patches
 from vibe_magic.modules import is_local_file
 
 from . import audit, questions
+from .hooks import credit, hooks
 from .log import Log, muted
 from .paths import Scope
 
@@ -92,6 +93,7 @@ class _Listening:
         self._patches: Patches | None = None
         self._log = Log()
         self._heard = False
+        self._hooks = hooks()
 
     def __enter__(self) -> None:
         if getattr(self._here, "names", None) is None:
@@ -103,6 +105,7 @@ class _Listening:
         self._here.names.append(self._name)
 
     def __exit__(self, *_: object) -> None:
+        credit(self._name, self._hooks)
         if self._patches is None:
             return
         audit.unlisten(self._log)

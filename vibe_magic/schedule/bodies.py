@@ -44,6 +44,8 @@ class _Body:
         The connections of others who wait for its end.
     status : int or None
         How it has ended.
+    lost : bool
+        Whether it was ended since one who waited for it has gone, which says nothing about what it did.
     """
 
     pid: int
@@ -51,6 +53,7 @@ class _Body:
     owner: socket.socket
     watchers: list[socket.socket] = field(default_factory=list)
     status: int | None = None
+    lost: bool = False
 
     @property
     def socks(self) -> tuple[socket.socket, ...]:
@@ -93,9 +96,9 @@ class _Bodies:
                     body.end(os.waitstatus_to_exitcode(status))
 
     def watch(self, wanted: Watch, sock: socket.socket) -> None:
-        """Tell how a body ends, or has ended."""
+        """Tell how a body ends, or has ended; hang up if there is none, or no longer."""
         for body in self.found:
-            if (body.order.channel, body.order.token) == (wanted.channel, wanted.token):
+            if not body.lost and (body.order.channel, body.order.token) == (wanted.channel, wanted.token):
                 _tell(sock, body.pid)
                 if body.status is None:
                     body.watchers.append(sock)
@@ -108,6 +111,7 @@ class _Bodies:
         for body in list(self.found):
             gone = any(sock.fileno() in fds for sock in body.socks)
             if gone and body.status is None:
+                body.lost = True
                 _kill(body.pid)
             if body.owner.fileno() in fds and body.status is not None:
                 body.owner.close()

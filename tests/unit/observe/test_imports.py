@@ -13,7 +13,8 @@ from types import ModuleType
 
 import pytest
 
-from vibe_magic.observe import follow_imports, leave_imports
+from vibe_magic.observe import effects, follow_imports, irreversible, leave_imports
+from vibe_magic.observe.hooks import hooks
 
 Put = Callable[..., None]
 
@@ -114,6 +115,32 @@ def test_a_warning_of_a_module_points_to_who_imports_it(put: Put, heard: list) -
         import im_e  # noqa: F401
     assert Path(caught[0].filename).name == "test_imports.py"
     assert [name for name, _ in heard] == ["im_e"]
+
+
+HOOKS = "import sys\nclass Finder:\n    find_spec = staticmethod(lambda *_: None)\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "changed"),
+    [
+        ("import tlz", ()),  # adds a hook to find its modules, whoever imports it
+        (HOOKS + "sys.meta_path.append(Finder)", ("an import hook",)),
+        (HOOKS + "sys.path_hooks.append(Finder)", ("an import hook",)),
+        (HOOKS + "import tlz\nsys.meta_path.append(sys.meta_path.pop(0))", ("an import hook",)),
+    ],
+)
+def test_hooks_that_packages_add_to_find_their_own_modules_are_no_change(
+    put: Put, heard: list, monkeypatch: pytest.MonkeyPatch, text: str, changed: tuple
+) -> None:
+    put(im_k=text)
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("tlz", "toolz")]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in ("meta_path", "path_hooks"):
+        monkeypatch.setattr(sys, name, list(getattr(sys, name)))
+    before, there = effects(), hooks()
+    importlib.import_module("im_k")
+    assert irreversible(before, effects()) == changed
+    assert hooks() != there
 
 
 def test_the_loader_is_pythons_own_again_afterwards() -> None:

@@ -228,6 +228,8 @@ def test_a_body_ends_with_either_of_them(nursery, heard, first):
         hang_up(sock)
     assert found.get(timeout=10).status == (-9 if first == "who began it" else None)
     assert gone(pid)
+    with pytest.raises(RuntimeError, match="no process"):  # a cluster gives another worker what one has lost
+        supervise(wait)
     hang_up(sock)
 
 

@@ -268,7 +268,7 @@ class Bringing:
         """Blame a cell whose body has died; if only its worker has, which ran nothing, nobody is to blame."""
         if ended.error is None:
             self._settle(turn, Reply("died", reason=death(ended)))
-        elif self.crew.is_near:
+        elif self.crew.is_near is not False:
             self._replace_workers(turn)
         else:
             self._replace_workers()
