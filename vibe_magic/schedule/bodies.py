@@ -81,6 +81,12 @@ class _Bodies:
         """The connections of all who wait for one."""
         return [sock for body in self.found for sock in body.socks]
 
+    @property
+    def polled(self) -> list[socket.socket]:
+        """Those whose end would be news: a body that was killed for one of them is waited for first."""
+        told = (body for body in self.found if not body.lost or body.status is not None)
+        return [sock for body in told for sock in body.socks]
+
     def reap(self) -> None:
         """Tell of bodies that have ended how they did."""
         while True:
@@ -152,7 +158,7 @@ def serve(listening: int, preload: str) -> None:
     wake = _woken_by_children()
     bodies, spares = _Bodies(), Spares(_run, ready)
     while os.getppid() == parent:  # a process that was forked may hold the other end of the input
-        waiting = {sock.fileno() for sock in bodies.socks}
+        waiting = {sock.fileno() for sock in bodies.polled}
         limit_ms = _LULL_MS if spares.lacking else _PARENT_POLL_MS
         ready = _ready((_INPUT, listener.fileno(), wake.fileno()), waiting, limit_ms)
         if _INPUT in ready:

@@ -30,6 +30,7 @@ from vibe_magic.schedule import (
     send,
     supervise,
 )
+from vibe_magic.schedule.bodies import _Bodies, _Body
 
 HERE = "tests.unit.schedule.test_nursery"
 
@@ -214,6 +215,22 @@ def test_its_end_is_forgotten_with_the_connection(nursery, heard):
     assert supervise(call(nursery, heard[0].address, ("say", 1))).status == 0
     with pytest.raises(RuntimeError, match="no process"):
         supervise(wait)
+
+
+def test_a_nursery_sleeps_until_a_body_that_it_has_ended_is_gone():
+    ours, theirs = socket.socketpair()
+    process = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    bodies = _Bodies([_Body(process.pid, Order("", b"", ""), ours)])
+    with ours, theirs:
+        assert bodies.polled == [ours]
+        theirs.close()
+        bodies.hung_up({ours.fileno()})
+        assert bodies.polled == []
+        assert process.wait(10) == -9
+        bodies.found[0].end(-9)
+        assert bodies.polled == [ours]
+        bodies.hung_up({ours.fileno()})
+        assert bodies.found == []
 
 
 @pytest.mark.parametrize("first", ["who began it", "who waits for it"])
