@@ -330,6 +330,23 @@ def test_what_joblib_selects_is_used(notebook: Notebook) -> None:
     assert notebook["who"] not in (0, os.getpid())
 
 
+def test_what_may_have_changed_files_is_not_run_again_when_workers_are_lost(
+    notebook: Notebook, tmp_path: Path
+) -> None:
+    notebook.run("import os, time\nGO, OURS = 0, os.getppid()", "setup")
+    notebook.run(
+        "%%asset a\nwith open('log', 'a') as log:\n    log.write('x')\n    log.flush()\n"
+        "    a = GO\n    if GO and os.getppid() != OURS: os.kill(os.getppid(), 9); time.sleep(60)",
+        "a",
+    )
+    notebook.run("%%asset b\nb = GO", "b")
+    notebook.run("GO = 1", "go")
+    first, second = vibe_magic.run(n_jobs=2, engine="threading", keep_going=True)
+    assert (first.action, first.note) == ("failed", "its worker was lost after it had begun to change files")
+    assert second.action in ("ran", "restored")
+    assert (tmp_path / "log").read_text() == "xx"
+
+
 class Meddling(joblib._parallel_backends.ThreadingBackend):
     """Does to this process what some libraries do to have workers."""
 

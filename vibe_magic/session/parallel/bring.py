@@ -36,6 +36,7 @@ _SILENCE_S = 1.0
 """How long the end of a worker may lag behind the end of its body."""
 _LAST_WORDS_S = 10.0
 """How long a body's reply may lag behind its end."""
+_HALF_DONE = "its worker was lost after it had begun to change files"
 
 
 class Bringing:
@@ -192,7 +193,7 @@ class Bringing:
             self._answer(running[-1], False)
 
     def _answer(self, turn: Turn, granted: bool) -> None:
-        turn.ask = None
+        turn.ask, turn.granted = None, granted
         self.crew.say(turn.token, granted)
 
     def _stands(self, turn: Turn) -> bool:
@@ -282,7 +283,9 @@ class Bringing:
         for turn in (*lost, *self.outgoing.take_back()):
             if turn.settled:
                 continue
-            if self._breaks > _BREAKS:
+            if turn.granted:
+                self._settle(turn, Reply("died", reason=_HALF_DONE))
+            elif self._breaks > _BREAKS:
                 turn.stays = "workers break again and again"
             else:
                 turn.attempts -= 1

@@ -237,7 +237,7 @@ class Outgoing:
             turn.stays = str(reason)
             self._recall(*ready)
             return
-        turn.running, turn.attempts, turn.shown = True, turn.attempts + 1, False
+        turn.running, turn.attempts, turn.shown, turn.granted = True, turn.attempts + 1, False, False
         self._session.events.emit("started", turn.asset.name)
 
     def _given_out(self, turn: Turn, live: Live, stage: _Stage) -> Task:

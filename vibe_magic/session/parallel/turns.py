@@ -58,6 +58,8 @@ class Turn:
         Whether a body has it.
     ask : Ask or None
         What the body waits for.
+    granted : bool
+        Whether the body was let change what others see.
     reply : Reply or None
         What the body said at last.
     stays : str
@@ -76,6 +78,7 @@ class Turn:
     token: int = 0
     running: bool = False
     ask: Ask | None = None
+    granted: bool = False
     reply: Reply | None = None
     stays: str = ""
     attempts: int = 0
