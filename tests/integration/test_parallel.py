@@ -370,24 +370,44 @@ def test_what_a_backend_changes_of_the_process_keeps_no_asset_in_the_kernel(note
 
 
 class Losing(joblib._parallel_backends.ThreadingBackend):
-    """Loses the worker that gets the first call."""
+    """Loses the workers that get the first calls, and maybe cannot have others after that."""
 
-    lost = 0
+    lost, least, starts = 0, 1, 9
+
+    def configure(self, *args: object, **options: object) -> int:
+        Losing.starts -= 1
+        if Losing.starts < 0:
+            raise OSError("nobody answers")
+        return super().configure(*args, **options)
 
     def submit(self, call: Callable[[], object], callback: Callable[..., object] | None = None) -> object:
         Losing.lost += 1
-        return super().submit(self._die if Losing.lost == 1 else call, callback)
+        return super().submit(self._die if Losing.lost <= Losing.least else call, callback)
 
     def _die(self) -> None:
         raise RuntimeError("lost")
 
 
-def test_a_worker_that_is_lost_before_it_has_said_anything_costs_no_asset(notebook: Notebook) -> None:
+@pytest.mark.parametrize(
+    ("least", "starts", "why"),
+    [
+        (1, 9, ""),
+        (1000, 9, "workers break again and again"),
+        (1, 1, "there are no workers any more: engine losing cannot be used (nobody answers)"),
+    ],
+)
+def test_workers_that_are_lost_before_they_have_said_anything_cost_no_asset(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch, least: int, starts: int, why: str
+) -> None:
+    for name, value in (("lost", 0), ("least", least), ("starts", starts)):
+        monkeypatch.setattr(Losing, name, value)
     joblib.register_parallel_backend("losing", Losing)
     notebook.run("%%asset a\na = 1", "a")
-    (record,) = vibe_magic.run("a", n_jobs=2, engine="losing", force=True)
-    assert (record.action, record.stayed, record.note) == ("ran", "", "")
-    assert Losing.lost > 1
+    notebook.run("%%asset b\nb = a", "b")
+    records = vibe_magic.run("a", "b", n_jobs=2, engine="losing", force=True)
+    assert [record.action for record in records] == ["ran", "ran"]
+    assert {record.stayed for record in records} == {why}
+    assert Losing.lost > least or why
 
 
 def test_a_package_that_hooks_imports_to_find_its_modules_keeps_no_asset_in_the_kernel(

@@ -79,9 +79,12 @@ class Workers:
         """Have a worker call a function; its end comes out of `next`."""
         from joblib.parallel import BatchedCalls
 
+        self._waiting.add(token)
+        if self._parallel is None:
+            self._ended.put(Ended(token, error=RuntimeError("there are no workers")))
+            return
         backend = self._parallel._backend
         call = BatchedCalls([(function, args, {})], backend.get_nested_backend())
-        self._waiting.add(token)
         if self.n_jobs == 1:
             self._ended.put(_outcome(token, lambda: call()[0]))
             return
@@ -122,7 +125,13 @@ class Workers:
         self._waiting.discard(token)
 
     def reopen(self) -> None:
-        """Replace workers that are broken."""
+        """Replace workers that are broken.
+
+        Raises
+        ------
+        UsageError
+            There are none to be had any more; all calls fail from now on, until this has been done once more.
+        """
         self.close()
         self._open()
 
@@ -147,7 +156,7 @@ class Workers:
                     parallel._backend.inner_max_num_threads = 1  # whatever their number, the same can be used
                 parallel.__enter__()
                 self.n_jobs = parallel._backend.effective_n_jobs(parallel.n_jobs)
-        except (ValueError, ImportError, KeyError) as error:
+        except (ValueError, ImportError, KeyError, OSError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise UsageError(
                 f"cannot be used ({reason})", f"engine {self.engine}", "name another --engine"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from vibe_magic.capture import Output, here, replay
+from vibe_magic.errors import UsageError
 from vibe_magic.schedule import Ended
 from vibe_magic.store import Store
 from vibe_magic.trace import Cause
@@ -63,7 +64,7 @@ class Bringing:
         self.outgoing = Outgoing(session, crew, wanted, self.turns, self.scratch)
         self._early = Early(session, self.turns)
         self._silent: dict[int, float] = {}
-        self._breaks = 0
+        self._breaks, self._given_up = 0, ""
 
     def steps(self, patience_s: float | None = None) -> Iterator[Record | None]:
         """Run everything; yield what became of each asset, and None while there is nothing to tell.
@@ -278,18 +279,28 @@ class Bringing:
     def _replace_workers(self, *lost: Turn) -> None:
         """End all bodies and get new workers; what was in work is given out again, a few times."""
         self.crew.stop()
-        self.crew.reopen()
         self._breaks += 1
+        self._given_up = self._given_up or self._reopened()
         for turn in (*lost, *self.outgoing.take_back()):
             if turn.settled:
                 continue
             if turn.granted:
                 self._settle(turn, Reply("died", reason=_HALF_DONE))
-            elif self._breaks > _BREAKS:
-                turn.stays = "workers break again and again"
+            elif self._given_up:
+                turn.stays = self._given_up
             else:
                 turn.attempts -= 1
                 self.outgoing.retry(turn)
+
+    def _reopened(self) -> str:
+        """Get new workers; say why the kernel runs what is left, if there are none to be had."""
+        if self._breaks > _BREAKS:
+            return "workers break again and again"
+        try:
+            self.crew.reopen()
+        except UsageError as error:
+            return f"there are no workers any more: {error.where} {error.what}"
+        return ""
 
     # Taking over
 
