@@ -498,6 +498,19 @@ def test_process_state_is_that_of_the_kernel(notebook: Notebook, monkeypatch: py
     notebook.run("np.set_printoptions(precision=8)")
 
 
+def test_what_nobody_has_seeded_draws_other_numbers_in_each_worker(notebook: Notebook) -> None:
+    cell = "%%asset {0}\n{0} = GO and [random.random(), np.random.rand()]"
+    notebook.run("import random, numpy as np\nnp.random.rand()\nGO = 0", "setup")
+    for name in "abcd":
+        notebook.run(cell.format(name), name)
+    notebook.run("GO = 1", "go")
+    records = vibe_magic.run(n_jobs=2, engine="threading")
+    assert [(record.action, record.stayed) for record in records] == [("ran", "")] * 4
+    notebook.run("e = [random.random(), np.random.rand()]", "e")
+    drawn = [number for name in "abcde" for number in notebook[name]]
+    assert len(set(drawn)) == len(drawn)
+
+
 def test_assets_of_a_notebook_run_ahead(notebook: Notebook) -> None:
     cells = [
         ("0", "import time, os"),

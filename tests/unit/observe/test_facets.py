@@ -24,7 +24,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from vibe_magic.observe import facets
-from vibe_magic.observe.facets import DEFAULT, Facets, changed, difference
+from vibe_magic.observe.facets import DEFAULT, RANDOM, Facets, changed, difference, renew
 
 
 @pytest.fixture
@@ -145,6 +145,15 @@ def test_generators_continue_where_the_run_left_them(
     expected = draw()
     state.apply(difference({}, after))
     assert draw() == expected
+
+
+def test_generators_are_renewed(state: Facets) -> None:
+    before = state.snapshot(RANDOM)
+    renew()
+    once = state.snapshot(RANDOM)
+    state.apply(before)
+    renew()
+    assert len({*before.values(), *once.values(), *state.snapshot(RANDOM).values()}) == 3 * len(before) == 6
 
 
 def test_generator_after_a_normal_number(state: Facets) -> None:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from .facet import DEFAULT, Default, Facet, Origin, levels, raw_environ
 from .filters import described, standing
-from .generators import GENERATORS
+from .generators import GENERATORS, renew
 from .libraries import LIBRARIES
 from .process import PROCESS
 
@@ -38,6 +38,7 @@ __all__ = [
     "difference",
     "ground",
     "learn",
+    "renew",
     "snapshot",
 ]
 

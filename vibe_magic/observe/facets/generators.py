@@ -9,7 +9,7 @@ from typing import Any
 
 from .facet import Default, Facet, Origin
 
-__all__ = ["GENERATORS"]
+__all__ = ["GENERATORS", "renew"]
 
 
 def _get_random(_origin: Origin) -> object:
@@ -60,6 +60,16 @@ def _set_torch(value: Any, _origin: Origin) -> None:
         return
     torch = importlib.import_module("torch")
     torch.random.set_rng_state(torch.frombuffer(bytearray(value), dtype=torch.uint8))
+
+
+def renew() -> None:
+    """Give each generator that is loaded a state of its own, as in a process that has just been started.
+
+    Processes that are forked from one another would draw the same numbers otherwise.
+    """
+    for facet in GENERATORS:
+        if facet.module in sys.modules:
+            sys.modules[facet.module].seed()  # without a number: from the operating system's entropy
 
 
 GENERATORS = (

@@ -120,13 +120,23 @@ class Handout:
             signs=self._signs,
             parcels=_parcels(given) if abroad else None,
             ground=self._present.ground,
-            state=self._present.state,
+            state=self._state,
             seeded=session.seeded,
             formats=mime_types(session.shell),
             shell=type(session.shell).__name__,
             colors=session.shell.colors,
             count=session.shell.execution_count,
         )
+
+    @property
+    def _state(self) -> facets.State:
+        """How the notebook has changed the process.
+
+        A generator that nobody has seeded is left out: assets that run side by side have to draw other
+        numbers each.
+        """
+        others = {*facets.RANDOM} - self.session.seeded
+        return {name: value for name, value in self._present.state.items() if name not in others}
 
     @property
     def _present(self) -> _Present:

@@ -190,6 +190,7 @@ class _Body:
         self.session.gate = self._ask
         self.session.on_lookup = self._look
         task.ground.take(hidden=LIMITS)
+        facets.renew()  # of those that are seeded, the state follows
         facets.apply(facets.difference(facets.snapshot(task.folder), task.state))
         self._take(task.given)
 
