@@ -7,15 +7,14 @@ import random
 import shutil
 import tempfile
 import time
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from .compare import differences
-from .edits import edited
+from .compare import differences, until_failure
+from .edits import edited, put_off
 from .grammar import TEMPLATES, Notebook, notebook
-from .runner import Cell, Observed, Pass, run
+from .runner import Observed, Pass, run
 
 __all__ = ["Tally", "check", "main"]
 
@@ -46,7 +45,7 @@ def check(
     sessions = _sessions(random.Random(seed), templates)
     if lazy:
         sessions = [
-            [replace(each, cells=[*map(_put_off, each.cells)]) for each in passes] for passes in sessions
+            [replace(each, cells=[*map(put_off, each.cells)]) for each in passes] for passes in sessions
         ]
     place = Path(tempfile.mkdtemp(prefix="oracle"))
     warm_folder, cold_folder = place / "warm", place / "cold"
@@ -59,7 +58,7 @@ def check(
             warm = run(passes, warm_folder, cache, jobs=jobs, lazy=lazy, unread=unread)
             cold = run(passes, cold_folder, None)
             for one, two, each in zip(warm, cold, passes, strict=False):
-                found = differences(*(_until_failure(one, two) if lazy else (one, two)), each.cells)
+                found = differences(*(until_failure(one, two) if lazy else (one, two)), each.cells)
                 if found or len(warm) != len(cold):
                     tally.wrong.setdefault(seed, []).extend(found or ["a pass is missing"])
                 _count(one, two, each, known, tally)
@@ -70,24 +69,6 @@ def check(
                     break
     finally:
         shutil.rmtree(place, ignore_errors=True)
-
-
-def _until_failure(warm: Observed, cold: Observed) -> tuple[Observed, Observed]:
-    """Leave out what comes after a failure, which a cell that was put off meets later."""
-    if not cold.failed or warm.fault or cold.fault:
-        return warm, cold
-    common = len(cold.outputs) - 1
-    return Observed(warm.outputs[:common]), Observed(cold.outputs[:common])
-
-
-def _put_off(cell: Cell) -> Cell:
-    """Ask for most assets to be put off, the same ones each time."""
-    header, newline, body = cell.text.partition("\n")
-    if not header.startswith("%%asset"):
-        return cell
-    options = ("", " --lazy", " --lazy", " --background")
-    option = options[zlib.crc32(cell.id.encode()) % 4]
-    return Cell(cell.id, f"{header}{option}{newline}{body}\nNone")  # a value shown last is none of its cell's
 
 
 def _sessions(chance: random.Random, templates: Sequence[str] = TEMPLATES) -> list[list[Pass]]:

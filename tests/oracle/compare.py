@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .runner import Cell, Observed
 
-__all__ = ["differences"]
+__all__ = ["differences", "until_failure"]
 
 
 def differences(warm: Observed, cold: Observed, cells: Sequence[Cell]) -> list[str]:
@@ -35,3 +35,11 @@ def _apart(warm: object, cold: object) -> str:
     equal = next((n for n, pair in enumerate(zip(one, two, strict=False)) if len(set(pair)) > 1), 0)
     start = max(0, equal - 40)
     return f"…{one[start : start + 200]}, cold …{two[start : start + 200]}"
+
+
+def until_failure(warm: Observed, cold: Observed) -> tuple[Observed, Observed]:
+    """Leave out what comes after a failure, which a cell that was put off meets later."""
+    if not cold.failed or warm.fault or cold.fault:
+        return warm, cold
+    common = len(cold.outputs) - 1
+    return Observed(warm.outputs[:common]), Observed(cold.outputs[:common])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 
 from .grammar import DATA, Notebook, changed, files
+from .runner import Cell
 
-__all__ = ["edited"]
+__all__ = ["edited", "put_off"]
 
 
 def edited(chance: random.Random, book: Notebook, earlier: list[Notebook]) -> Notebook:
@@ -82,3 +84,13 @@ _EDITS: tuple[Callable[[random.Random, Notebook, list[Notebook]], Notebook], ...
     _back,
     _nothing,
 )
+
+
+def put_off(cell: Cell) -> Cell:
+    """Ask for most assets to be put off, the same ones each time."""
+    header, newline, body = cell.text.partition("\n")
+    if not header.startswith("%%asset"):
+        return cell
+    options = ("", " --lazy", " --lazy", " --background")
+    option = options[zlib.crc32(cell.id.encode()) % 4]
+    return Cell(cell.id, f"{header}{option}{newline}{body}\nNone")  # a value shown last is none of its cell's

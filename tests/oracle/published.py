@@ -1,7 +1,8 @@
 """``python -m tests.oracle.published FILE...``: notebooks that other people wrote, every cell an asset.
 
-Each is run, run again, edited at random and taken back; every state is run warm and compared with plain
-IPython. What differs between two plain runs (clocks, unseeded randomness) says nothing and is left out.
+Each is run, run again, edited at random and taken back; every state is run warm, if wanted by workers
+(``--jobs``) or with most cells put off (``--lazy``), and compared with plain IPython. What differs between
+two plain runs (clocks, unseeded randomness) says nothing and is left out.
 """
 
 from __future__ import annotations
@@ -17,10 +18,14 @@ import shutil
 import tempfile
 import tokenize
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from .compare import differences
-from .runner import Cell, Pass, run
+import numpy as np
+
+from .compare import differences, until_failure
+from .edits import put_off
+from .runner import Cell, Observed, Pass, run
 
 __all__ = ["check", "main"]
 
@@ -70,10 +75,20 @@ def _numbers(text: str) -> Iterator[tuple[int, int, str]]:
         return
 
 
-def check(path: Path, edits: int, seed: int, limit_s: int) -> tuple[list[str], collections.Counter[str]]:
+@dataclass(frozen=True)
+class Way:
+    """How long a process may take, and what runs the cells of the warm one."""
+
+    limit_s: int
+    jobs: int = 1
+    lazy: bool = False
+
+
+def check(path: Path, edits: int, seed: int, way: Way) -> tuple[list[str], collections.Counter[str]]:
     """Compare every state of one notebook; return the differences and counts of what happened."""
     chance = random.Random(f"{seed}{path.name}")
-    states = [cells_of(path)] * 2
+    cells = cells_of(path)
+    states = [[*map(put_off, cells)] if way.lazy else cells] * 2
     for _ in range(edits):
         states.append(edited(chance, chance.choice((states[0], states[-1]))))
     states.append(states[0])
@@ -82,30 +97,25 @@ def check(path: Path, edits: int, seed: int, limit_s: int) -> tuple[list[str], c
     place = Path(tempfile.mkdtemp(prefix="published"))
     try:
         for number, state in enumerate(states):
-            found += _state(path, place, state, number, counts, limit_s)
+            found += _state(path, place, state, number, counts, way)
     finally:
         shutil.rmtree(place, ignore_errors=True)
     return found, counts
 
 
 def _state(
-    path: Path,
-    place: Path,
-    cells: Sequence[Cell],
-    number: int,
-    counts: collections.Counter[str],
-    limit_s: int,
+    path: Path, place: Path, cells: Sequence[Cell], number: int, counts: collections.Counter[str], way: Way
 ) -> list[str]:
-    each = Pass(cells, goes_on=True)
-    (warm,) = run([each], _folder(path, place / "at"), place / "cache", limit_s)
-    (cold,) = run([each], _folder(path, place / "at"), None, limit_s)
+    each = Pass(cells, goes_on=not way.lazy)
+    (warm,) = run([each], _folder(path, place / "at"), place / "cache", way.limit_s, way.jobs, way.lazy)
+    cold = _cold(each, path, place, way)
     if cold.fault:
         counts[f"again: not run without us, either: {cold.fault[-200:]}"] += 1
         return []
-    wrong = differences(warm, cold, cells)
+    wrong = _apart(warm, cold, cells, way)
     if wrong:
-        (again,) = run([each], _folder(path, place / "at"), None, limit_s)
-        noise = {_gist(line) for line in differences(again, cold, cells)}
+        again = _cold(each, path, place, way)
+        noise = {_gist(line) for line in _apart(again, cold, cells, way)}
         wrong = [line for line in wrong if _gist(line) not in noise]
     for actions in warm.actions:
         for _, action, why, refused in actions[-1:]:
@@ -113,6 +123,17 @@ def _state(
             if number == 1 and action == "ran":
                 counts[f"again: {'refused ' if refused else ''}{why}"] += 1
     return [f"state {number}: {line}" for line in wrong]
+
+
+def _cold(each: Pass, path: Path, place: Path, way: Way) -> Observed:
+    random.seed()  # as every new kernel does, and unlike processes that are forked from one another
+    np.random.seed()
+    (found,) = run([each], _folder(path, place / "at"), None, way.limit_s)
+    return found
+
+
+def _apart(one: Observed, two: Observed, cells: Sequence[Cell], way: Way) -> list[str]:
+    return differences(*(until_failure(one, two) if way.lazy else (one, two)), cells)
 
 
 def _gist(line: str) -> str:
@@ -134,10 +155,13 @@ def main() -> None:
     parser.add_argument("--edits", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, default=120, metavar="SECONDS")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--lazy", action="store_true")
     options = parser.parse_args()
+    way = Way(options.limit, options.jobs, options.lazy)
     failed = 0
     for path in options.files:
-        wrong, counts = check(path.resolve(), options.edits, options.seed, options.limit)
+        wrong, counts = check(path.resolve(), options.edits, options.seed, way)
         failed += bool(wrong)
         print(f"{path.name}: wrong {len(wrong)}, {_line(counts)}", flush=True)
         for line in wrong[:8]:
