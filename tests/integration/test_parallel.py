@@ -498,6 +498,21 @@ def test_process_state_is_that_of_the_kernel(notebook: Notebook, monkeypatch: py
     notebook.run("np.set_printoptions(precision=8)")
 
 
+@pytest.mark.parametrize("formatter", ["lambda v: f'<{v:.1f}>'", "Formatter().write"])
+def test_an_option_that_is_code_of_the_notebook_keeps_assets_in_the_kernel(
+    notebook: Notebook, formatter: str
+) -> None:
+    locked = "def __init__(self): self.lock = __import__('threading').Lock()"
+    notebook.run(f"class Formatter:\n    {locked}\n    def write(self, v): return '<?>'", "class")
+    notebook.run("import pandas as pd\nGO = 0", "setup")
+    notebook.run("%%asset a\na = str(pd.Series([1.25])) if GO else ''", "a")
+    notebook.run(f"pd.options.display.float_format = {formatter}\nGO = 1", "option")
+    (record,) = vibe_magic.run(n_jobs=2, engine="threading")
+    notebook.run("pd.reset_option('display.float_format')", "reset")
+    assert "<pandas.options>" in record.stayed
+    assert "<" in notebook["a"]
+
+
 def test_what_nobody_has_seeded_draws_other_numbers_in_each_worker(notebook: Notebook) -> None:
     cell = "%%asset {0}\n{0} = GO and [random.random(), np.random.rand()]"
     notebook.run("import random, numpy as np\nnp.random.rand()\nGO = 0", "setup")

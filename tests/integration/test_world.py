@@ -58,7 +58,18 @@ def module(name: str, text: str, shown: str, *, restored: bool = False) -> Case:
     return same(name, "import w", A + text, f"print({shown})", restored=hit, files={"w.py": SETTER})
 
 
+def formatter(name: str, option: str, after: str = "[{v:.1f}]") -> Case:
+    """Return a case in which an option calls a function of the notebook, which may change."""
+    cells = (f"import numpy as np, pandas as pd\n{option}", A + "y = pd.Series([1.25])\nprint(y, np.ones(1))")
+    before, then = (f"def fmt(v): return f'{text}'" for text in ("<{v:.1f}>", after))
+    return Case(name, (before, *cells), (then, *cells), restored=("y",) if after[0] == "<" else ())
+
+
 CASES = [
+    formatter("a formatter", "pd.options.display.float_format = fmt"),
+    formatter("a formatter that calls another", "pd.options.display.float_format = lambda v: fmt(v)"),
+    formatter("a formatter of arrays", "np.set_printoptions(formatter={'float': lambda v: fmt(v)})"),
+    formatter("a formatter as before", "pd.options.display.float_format = lambda v: fmt(v)", "<{v:.1f}>"),
     asking("a file that appears", "y = (D / 'x.csv').exists()", "add"),
     asking("no file that appears", "y = (D / 'x.csv').exists()", restored=True),
     asking("a joined path", "y = os.path.isfile(os.path.join('data', 'x' + '.csv'))", "add"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .body import run_body
 from .effects import GENERATORS, Effects, identities
-from .evidence import fact_of, summaries
+from .evidence import fact_of, fact_of_state, summaries
 from .groups import grouped, sharing
 from .job import RESULT, STATE, Blocker, Job, Outcome
 from .namespace import Bindings, user_names
@@ -21,6 +21,7 @@ __all__ = [
     "Outcome",
     "Run",
     "fact_of",
+    "fact_of_state",
     "grouped",
     "identities",
     "in_force",

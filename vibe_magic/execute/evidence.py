@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
+from vibe_magic.errors import Undigestible
 from vibe_magic.identity import Identity, Reach, describe, describe_source, digest, text_digest
 from vibe_magic.observe import Observed, facets
 from vibe_magic.trace import UNKNOWN, Fact, Trace
@@ -13,12 +14,20 @@ from vibe_magic.trace import UNKNOWN, Fact, Trace
 from .effects import Effects, identities
 from .job import Job
 
-__all__ = ["fact_of", "make_trace", "summaries"]
+__all__ = ["fact_of", "fact_of_state", "make_trace", "summaries"]
 
 
 def fact_of(identity: Identity, summary: Mapping[str, Any] | None = None) -> Fact:
     """Return an identity in the form that traces keep."""
     return Fact(*identity, summary or {})
+
+
+def fact_of_state(value: Any, seeded: bool = False) -> Fact:
+    """Return what traces say of a piece of process state; of a generator, whether it follows from a seed."""
+    try:
+        return Fact(digest(value).hex, "state", summary={"seeded": True} if seeded else {})
+    except Undigestible:
+        return UNKNOWN
 
 
 def summaries(
@@ -67,7 +76,7 @@ def _inputs(job: Job, effects: Effects) -> dict[str, Fact]:
     kept = effects.names.kept - found.keys()
     found |= {name: fact_of(identity) for name, identity in identities(kept, job).items()}
     counted = effects.before.keys() & {*facets.INPUTS, *(effects.drawn & job.seeded)}
-    return found | {ref: _state_fact(effects.before[ref]) for ref in counted}
+    return found | {ref: fact_of_state(effects.before[ref]) for ref in counted}
 
 
 def _of_loaded(job: Job, effects: Effects) -> dict[str, Fact]:
@@ -97,12 +106,10 @@ def _outputs(job: Job, effects: Effects) -> dict[str, Fact]:
     }
     seeded = job.seeded | effects.drawn if job.reach.facts.seeds else job.seeded
     return facts | {
-        ref: _state_fact(value, ref in seeded) for ref, value in effects.after.items() if ref in effects.state
+        ref: fact_of_state(value, ref in seeded)
+        for ref, value in effects.after.items()
+        if ref in effects.state
     }
-
-
-def _state_fact(value: Any, seeded: bool = False) -> Fact:
-    return Fact(digest(value).hex, "state", summary={"seeded": True} if seeded else {})
 
 
 def _unknown(job: Job, observed: Observed) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ from types import ModuleType
 from typing import Any
 
 from vibe_magic.cell import Facts
-from vibe_magic.execute import GENERATORS, Blocker, fact_of
+from vibe_magic.errors import Undigestible
+from vibe_magic.execute import GENERATORS, Blocker, fact_of, fact_of_state
 from vibe_magic.identity import (
     PACKAGED,
     Identity,
@@ -22,7 +23,6 @@ from vibe_magic.identity import (
     describe,
     describe_source,
     difference,
-    digest,
     explore,
     fingerprint,
     text_digest,
@@ -90,9 +90,27 @@ class Surroundings:
         notes = self.memo.notes
         if ref not in notes:
             state = facets.snapshot(self.folder, names=(ref,)) if ref in GENERATORS else self.state()
-            notes[ref] = Fact(digest(state[ref]).hex, "state") if ref in state else ABSENT
+            notes[ref] = fact_of_state(state[ref]) if ref in state else ABSENT
         fact: Fact = notes[ref]
         return fact
+
+    def patched(self) -> Mapping[str, object]:
+        """Return what the notebook has set in packages, by reference."""
+        return {patch.ref: patch.value for patch in self.patches.values() if patch.is_set}
+
+    def code_in_state(self) -> Mapping[str, object]:
+        """Return the process state that holds code, as an option may be a function, or cannot be compared."""
+        notes = self.memo.notes
+        if "<code>" not in notes:
+            notes["<code>"] = {ref: value for ref, value in self.state().items() if self._holds_code(value)}
+        state: Mapping[str, object] = notes["<code>"]
+        return state
+
+    def _holds_code(self, value: object) -> bool:
+        try:
+            return bool(self.memo.digest(value).code)
+        except Undigestible:
+            return True
 
 
 @dataclass
@@ -127,7 +145,7 @@ class Live:
             ignore=frozenset(self.asset.spec.ignore),
             memo=self.around.memo,
             search_path=(self.around.folder,),
-            also={patch.ref: patch.value for patch in self.around.patches.values() if patch.is_set},
+            also={**self.around.patched(), **self.around.code_in_state()},
             apart=self.around.apart,
         )
 
@@ -167,7 +185,7 @@ class Live:
             Blocker(
                 p.part,
                 f"is of type {p.type_name}, whose content cannot be compared",
-                f"--ignore {p.name.split('.')[0]} makes the cell cacheable all the same",
+                _ADVICE.format(name=name) if (name := p.name.split(".")[0]).isidentifier() else "",
             )
             for p in self.reach.problems
         ]
@@ -253,6 +271,7 @@ class Live:
         return difference(before, after)
 
 
+_ADVICE = "--ignore {name} makes the cell cacheable all the same"
 _HAZARDS: Mapping[str, str] = {
     "dynamic": "reaches names in ways that cannot be followed",
     "stdin": "asks for input",

@@ -162,7 +162,7 @@ class Handout:
             raise Stays("it asks which classes there are")
         if blockers:
             raise Stays("; ".join(map(str, blockers)))
-        changed = (*self._present.changed, *sorted(session.patches))
+        changed = (*self._present.changed, *sorted(session.patches), *sorted(live.around.code_in_state()))
         if changed:
             raise Stays(f"the notebook has changed {', '.join(changed)}")
 
