@@ -11,6 +11,8 @@ import importlib
 import os
 import queue
 import threading
+import time
+import weakref
 from collections.abc import Callable, Hashable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -24,6 +26,10 @@ __all__ = ["Ended", "Workers"]
 
 _CLOSE_LIMIT_S = 2.0
 """A pool of processes one of which was killed may wait for ever for a lock that it had."""
+_POLL_S = 0.005
+
+_pending: weakref.WeakSet[Any] = weakref.WeakSet()
+"""Calls that pools still have which joblib keeps for the next time, whoever has let go of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,8 @@ class Workers:
             self._ended.put(Ended(token, error=error))
             return
         if hasattr(job, "add_done_callback"):
+            _pending.add(job)
+            job.add_done_callback(_pending.discard)
             job.add_done_callback(self._failure(token))
 
     def begin(self, function: Callable[..., Any], *args: Any) -> None:
@@ -148,6 +156,7 @@ class Workers:
     def _open(self) -> None:
         import joblib
 
+        _settle()
         try:
             _introduce(self.engine)
             with joblib.parallel_config(backend=self.engine) if self.engine else nullcontext():
@@ -186,6 +195,13 @@ class Workers:
 _INTRODUCED_BY = {"ray": ("ray.util.joblib:register_ray", "ray.experimental.tqdm_ray:instance")}
 """Where backends get their names that joblib does not know by itself; and what changes the process at once
 instead of while cells run: Ray puts a `print` of its own in place once a worker has logged."""
+
+
+def _settle() -> None:
+    """Let a pool end what it has: it would warn of running calls when it is resized."""
+    deadline_s = time.monotonic() + _CLOSE_LIMIT_S
+    while _pending and time.monotonic() < deadline_s:
+        time.sleep(_POLL_S)
 
 
 def _introduce(engine: str) -> None:

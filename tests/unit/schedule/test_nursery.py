@@ -138,14 +138,16 @@ def test_all_bodies_can_be_ended_at_once(nursery, heard):
 
 def test_bodies_that_speak_to_others_are_left_alone(nursery, heard):
     channel, said = heard
-    threading.Thread(
-        target=supervise, args=[call(nursery, channel.address, ("sleep", 60))], daemon=True
-    ).start()
+    found: queue.SimpleQueue = queue.SimpleQueue()
+    order = call(nursery, channel.address, ("sleep", 60))
+    threading.Thread(target=lambda: found.put(supervise(order))).start()
     pid = said.get(timeout=10)
     nursery.clear("/another/channel")
     assert supervise(call(nursery, channel.address, ("say", 1))).status == 0
     assert psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    assert found.empty()
     nursery.clear(channel.address)
+    assert found.get(timeout=5).status == -9
 
 
 @pytest.mark.parametrize("end", [Nursery.close, lambda nursery: nursery.process.kill()])

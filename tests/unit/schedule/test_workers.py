@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import os
 import threading
+import time
 
 import joblib
 import pytest
@@ -71,6 +72,17 @@ def test_a_pool_that_a_worker_has_broken_is_replaced():
     assert ended.error is not None
     workers.reopen()
     workers.submit("lives", operator.mul, 2, 4)
+    assert workers.next(30).value == 8
+    workers.close()
+
+
+def test_a_pool_of_another_size_waits_for_what_the_last_one_has():
+    workers = Workers(2, "loky")
+    for token in "ab":
+        workers.submit(token, time.sleep, 0.5)
+    workers.close()
+    workers = Workers(3, "loky")  # joblib would warn of running calls
+    workers.submit("c", operator.mul, 2, 4)
     assert workers.next(30).value == 8
     workers.close()
 
