@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 from . import audit, native, questions, records
-from .effects import is_own
 from .files import Files, FileState
 from .frames import Lookup
 from .log import APPEND, CREATE, EXCLUSIVE, MODIFY, READ, Log, muted
+from .ongoing import Ongoing
 from .paths import Scope, resolve
 
-if TYPE_CHECKING:
-    import asyncio
-
 __all__ = ["Observed", "Watch"]
+
+_IMPORTED = (".py", ".pyc", ".so", ".pyd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +121,7 @@ class Watch:
         self._named: Mapping[str, str] = {}
         self._log: Log | None = None
         self._records: dict[str, None] = {}
-        self._threads: frozenset[int] = frozenset()
-        self._tasks: frozenset[int] = frozenset()
+        self._ongoing = Ongoing()
 
     def start(self, named: Mapping[str, str] | None = None) -> None:
         """Begin; what happened before does not count.
@@ -139,8 +135,7 @@ class Watch:
             audit.unlisten(self._log)
             records.unlisten(self._records)
         self._named = dict(named or {})
-        self._threads = frozenset(map(id, threading.enumerate()))
-        self._tasks = frozenset(map(id, (*_tasks(), *_timers())))
+        self._ongoing = Ongoing()
         if self._inotify is not None:
             for path in filter(self._scope.counts, map(self._path, self._named)):
                 self._inotify.watch(os.path.dirname(os.path.realpath(path)))
@@ -180,7 +175,7 @@ class Watch:
             programs=tuple(dict.fromkeys(log.programs)),
             network=log.network,
             stdin=log.stdin,
-            threads=self._left(),
+            threads=self._ongoing.since(),
             asked=any(map(self._counts, log.asked)),
             env=log.env,
             unseen=tuple(log.unseen),
@@ -201,9 +196,8 @@ class Watch:
         """
         assert self._gate is not None
         if not os.path.isabs(what) or self._counts(what):
-            before = frozenset(map(id, threading.enumerate()))
-            self._gate(what)
-            self._threads |= frozenset(map(id, threading.enumerate())) - before
+            with self._ongoing.expected():
+                self._gate(what)
 
     def _path(self, name: str) -> str:
         return resolve(name, self._files.base)
@@ -221,7 +215,7 @@ class Watch:
         seen = {os.path.realpath(path): path for path in fates}
         for path, masks in _by_path(events).items():
             known = seen.get(path, path)
-            if self._counts(path) and not (path.endswith(".ipynb") and known not in fates):
+            if self._counts(path) and (known in fates or not _is_of_others(path, masks, log)):
                 _tell_native(fates.setdefault(known, _Fate()), masks, known not in seen.values())
         return fates
 
@@ -274,18 +268,6 @@ class Watch:
         seen = {event.path.rstrip(os.sep) for event in events if event.mask & listing == listing}
         return listed + sorted((seen & around) - set(listed))
 
-    def _left(self) -> tuple[str, ...]:
-        threads = [
-            thread.name
-            for thread in threading.enumerate()
-            if id(thread) not in self._threads and not _is_plumbing(thread)
-        ]
-        tasks = [
-            task.get_name() for task in _tasks() if id(task) not in self._tasks and not _is_kernel_task(task)
-        ]
-        timers = ["a callback of the event loop" for timer in _timers() if id(timer) not in self._tasks]
-        return (*threads, *tasks, *timers[:1])
-
     def _gaps(self, log: Log) -> tuple[str, ...]:
         if self._inotify is not None and not self._inotify.complete:
             return (*log.faults, "not all directories could be watched")
@@ -333,67 +315,19 @@ def _by_path(events: list[native.Event]) -> dict[str, list[int]]:
     return found
 
 
+def _is_of_others(path: str, masks: list[int], log: Log) -> bool:
+    """Tell whether somebody else must have touched a file that Python knows nothing of.
+
+    Front ends read and save notebooks. What reads a module's source is an editor, or another worker that
+    imports it, unless the run has started programs.
+    """
+    is_changed = any(mask & native.CHANGES for mask in masks)
+    return path.endswith(".ipynb") or (path.endswith(_IMPORTED) and not is_changed and not log.programs)
+
+
 def _module_files(path: str) -> frozenset[str]:
     """Return the sources of loaded modules, if the path could be one of them."""
-    if not path.endswith((".py", ".pyc", ".so", ".pyd")):
+    if not path.endswith(_IMPORTED):
         return frozenset()
     modules = list(sys.modules.values())
     return frozenset(str(getattr(module, "__file__", None)) for module in modules)
-
-
-def _tasks() -> list[asyncio.Task[Any]]:
-    """Return the tasks of the loop that runs in this thread, if one does."""
-    module = sys.modules.get("asyncio")
-    if module is None:
-        return []
-    try:
-        return [task for task in module.all_tasks() if not task.done()]
-    except RuntimeError:
-        return []
-
-
-def _timers() -> list[Any]:
-    """Return the callbacks of the notebook that wait in the loop of this thread, if one runs."""
-    module = sys.modules.get("asyncio")
-    try:
-        loop = None if module is None else module.get_running_loop()
-    except RuntimeError:
-        return []
-    waiting = (*getattr(loop, "_ready", ()), *getattr(loop, "_scheduled", ()))
-    return [one for one in waiting if not one.cancelled() and is_own(one._callback)]
-
-
-def _is_kernel_task(task: asyncio.Task[Any]) -> bool:
-    """Tell the tasks of the kernel and of its event loop from those of a cell."""
-    code = getattr(task.get_coro(), "cr_code", None)
-    path = getattr(code, "co_filename", "")
-    return any(f"{os.sep}{name}{os.sep}" in path for name in ("ipykernel", "tornado", "zmq"))
-
-
-def _is_plumbing(thread: threading.Thread) -> bool:
-    """Tell threads that a library keeps for itself from those that do a cell's work.
-
-    These are the debugger's, the progress bars' monitor, and threads of a pool that wait for work: one that
-    looks after processes waits for their results in the same way, but then it knows of pending work.
-    """
-    if getattr(thread, "pydev_do_not_trace", False) or type(thread).__module__.startswith("tqdm"):
-        return True
-    if thread.name.startswith("vibe_magic"):
-        return True
-    if getattr(thread, "pending_work_items", None):
-        return False
-    frame = sys._current_frames().get(thread.ident or 0)
-    while frame is not None and frame.f_code.co_filename in _WAITING:
-        frame = frame.f_back
-    path = frame.f_code.co_filename if frame is not None else ""
-    return any(part in path for part in _POOLS)
-
-
-_WAITING = frozenset(
-    os.path.join(os.path.dirname(threading.__file__), name)
-    for name in ("threading.py", "queue.py", "selectors.py")
-)
-_POOLS = tuple(
-    os.path.join("", *parts, "")
-    for parts in (("concurrent", "futures"), ("multiprocessing",), ("externals", "loky"))
-)

@@ -506,6 +506,19 @@ def test_sources_of_loaded_modules_are_code(
     assert "script.py" in outcome[0].read
 
 
+@pytest.mark.parametrize("started", [False, True], ids=["another worker", "a program of the run"])
+def test_sources_that_somebody_else_imports_do_not_count(base: Path, watched: Watched, started: bool) -> None:
+    Path("helpers.py").write_text("x = 1")
+    read = [sys.executable, "-c", "import os; os.listdir('.'); open('helpers.py').read()"]
+    with watched() as outcome:
+        if started:
+            subprocess.run(read, check=True)
+        else:
+            with muted():  # so that nobody knows who it is, as with another worker
+                subprocess.run(read, check=True)
+    assert set(outcome[0].read) == ({"helpers.py", "."} if started else set())
+
+
 def test_saving_the_notebook_does_not_count(base: Path, watched: Watched) -> None:
     Path("n.ipynb").write_text("{}")
     with watched() as outcome:
