@@ -65,7 +65,19 @@ def formatter(name: str, option: str, after: str = "[{v:.1f}]") -> Case:
     return Case(name, (before, *cells), (then, *cells), restored=("y",) if after[0] == "<" else ())
 
 
+def figures(name: str, text: str, *, restored: bool) -> Case:
+    """Return a case in which a figure that stays open gets another number."""
+    setup = "import matplotlib\nmatplotlib.use('agg')\nimport matplotlib.pyplot as plt"
+    before, then = (f"plt.close('all'); plt.figure({number});" for number in (7, 8))
+    cells = (A + f"y = {text}\nprint(y)", A + "z = 1")
+    hits = ("y", "z") if restored else ("z",)
+    return Case(name, (setup, before, *cells), (setup, then, *cells), restored=hits)
+
+
 CASES = [
+    figures("which figures are open", "plt.get_fignums()", restored=False),
+    figures("the present figure", "plt.gcf().number", restored=False),
+    figures("no look at a figure that is open", "len('figure')", restored=True),
     formatter("a formatter", "pd.options.display.float_format = fmt"),
     formatter("a formatter that calls another", "pd.options.display.float_format = lambda v: fmt(v)"),
     formatter("a formatter of arrays", "np.set_printoptions(formatter={'float': lambda v: fmt(v)})"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from . import facets
 from .additions import Additions
 from .audit import note_touched
-from .effects import Effects, effects, irreversible
+from .effects import Effects, effects, irreversible, left_open
 from .files import Files, FileState, named_files
 from .frames import Lookup
 from .imports import follow_imports, leave_imports
@@ -27,6 +27,7 @@ __all__ = [
     "follow_imports",
     "irreversible",
     "leave_imports",
+    "left_open",
     "muted",
     "named_files",
     "note_touched",

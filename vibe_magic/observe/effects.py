@@ -86,6 +86,11 @@ def irreversible(
     return tuple(changed)
 
 
+def left_open(packages: Collection[str]) -> tuple[str, ...]:
+    """Return what earlier cells have left that a cell which uses some packages may go on with, unnamed."""
+    return ("an open figure",) if "matplotlib" in packages and _figures() else ()
+
+
 def _logging_outlets() -> tuple[tuple[str, tuple[int, ...]], ...]:
     """Return the handlers of each logger; those that do nothing do not count."""
     loggers = [("", logging.root), *tuple(logging.root.manager.loggerDict.items())]

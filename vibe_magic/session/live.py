@@ -28,7 +28,7 @@ from vibe_magic.identity import (
     text_digest,
 )
 from vibe_magic.modules import is_installed, package_version
-from vibe_magic.observe import Files, FileState, facets
+from vibe_magic.observe import Files, FileState, facets, left_open
 from vibe_magic.trace import ABSENT, UNKNOWN, Fact
 
 from .asset import Asset
@@ -189,7 +189,11 @@ class Live:
             )
             for p in self.reach.problems
         ]
-        return tuple(dict.fromkeys((*hazards, *problems, *self._patches())))
+        left = [
+            Blocker(name, "is left from an earlier cell, and may be gone on with")
+            for name in left_open(self.reach.packages)
+        ]
+        return tuple(dict.fromkeys((*hazards, *problems, *left, *self._patches())))
 
     def _patches(self) -> list[Blocker]:
         """Return what the cell sets in modules and in classes of packages: a change that other code sees."""
